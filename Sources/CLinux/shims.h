@@ -1,0 +1,88 @@
+// What the Glibc module cannot give to Swift: calls and structures behind _GNU_SOURCE, variadic calls, and macros
+// that are expressions. Nothing here decides anything; every function is one call.
+#ifndef MILLWARDEN_CLINUX_H
+#define MILLWARDEN_CLINUX_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+// open(2) and openat(2) are variadic.
+static inline int mw_openat(int directory, const char *path, int flags, mode_t mode) {
+    return openat(directory, path, flags | O_CLOEXEC, mode);
+}
+
+// glibc 2.36 has no wrapper for openat2(2).
+static inline int mw_openat2(int directory, const char *path, uint64_t flags, uint64_t resolve) {
+    struct open_how how = {.flags = flags | O_CLOEXEC, .mode = 0, .resolve = resolve};
+    return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+// The Glibc module leaves out statx(2).
+static inline int mw_statx(int directory, const char *path, int flags, struct statx *out) {
+    return statx(directory, path, flags, STATX_BASIC_STATS | STATX_BTIME, out);
+}
+
+// glibc has getdents64(3) only behind _GNU_SOURCE.
+static inline ssize_t mw_getdents64(int directory, void *buffer, size_t size) {
+    return getdents64(directory, buffer, size);
+}
+
+// ioctl(2) is variadic.
+static inline int mw_getflags(int descriptor, unsigned int *flags) {
+    unsigned long value = 0;  // the kernel writes 32 bits into what the header calls a long
+    int result = ioctl(descriptor, FS_IOC_GETFLAGS, &value);
+    *flags = (unsigned int)value;
+    return result;
+}
+
+// errno is a macro over a thread-local location.
+static inline int mw_errno(void) { return errno; }
+
+static inline const char *mw_errno_name(int code) { return strerrorname_np(code); }
+static inline const char *mw_errno_text(int code) { return strerrordesc_np(code); }
+
+static inline int mw_renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned flags) {
+    return renameat2(from_directory, from, to_directory, to, flags);
+}
+
+static inline void mw_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+// fcntl(2) is variadic.
+static inline int mw_fcntl(int descriptor, int command, int argument) { return fcntl(descriptor, command, argument); }
+
+#endif

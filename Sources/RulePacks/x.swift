@@ -1,0 +1,2 @@
+import Yams
+func q() { _ = try? Yams.compose(yaml: "a: 1") }
