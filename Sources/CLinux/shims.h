@@ -70,6 +70,12 @@ static inline int mw_getflags(int descriptor, unsigned int *flags) {
     return result;
 }
 
+// ioctl(2) is variadic. 0 where the descriptor is no terminal or does not know its size.
+static inline int mw_terminal_width(int descriptor) {
+    struct winsize size = {0};
+    return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 // errno is a macro over a thread-local location.
 static inline int mw_errno(void) { return errno; }
 
