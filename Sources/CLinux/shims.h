@@ -7,6 +7,14 @@
 #define _GNU_SOURCE 1
 #endif
 
+// fd_set names its field by __USE_XOPEN, which _GNU_SOURCE switches on. The Glibc module and libcrypto's headers are
+// read without it, and two modules that disagree about a structure cannot be imported together.
+#include <features.h>
+#pragma push_macro("__USE_XOPEN")
+#undef __USE_XOPEN
+#include <sys/select.h>
+#pragma pop_macro("__USE_XOPEN")
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
