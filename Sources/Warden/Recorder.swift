@@ -49,7 +49,13 @@ package struct Recorder: Sendable {
         let standing = try transaction.standing(outcome.path)
         let current = standing.first(where: \.isCurrent)
         if let finding = outcome.finding, !finding.change.isPassing {
-            if let current, isSame(current, outcome) { return }
+            if var current, isSame(current, outcome) {
+                // Nothing new to tell, yet `accept` compares with what was observed last.
+                guard current.state != outcome.state else { return }
+                current.state = outcome.state
+                try transaction.setStanding(current)
+                return
+            }
             if var current, current.verdict == .expected, finding.verdict == .expected {
                 // A log that goes on growing was told of once; only what was last observed moves on.
                 current.state = outcome.state
