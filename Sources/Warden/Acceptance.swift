@@ -94,7 +94,7 @@ package struct Acceptance<Tree: FileTree>: Sendable {
         switch (examination, standing.state) {
         case (.absent, nil): break
         case (.found(let examined), .examined(let reviewed, _)?):
-            guard sameAsReviewed(reviewed, examined.attributes) else {
+            guard examined.attributes.equals(reviewed) else {
                 return "it changed again after it was last observed; run `millwarden check` and review it anew"
             }
             record = Record(
@@ -122,16 +122,9 @@ package struct Acceptance<Tree: FileTree>: Sendable {
         return nil
     }
 
-    /// Times may have been moved forward by a harmless touch; everything else has to be what was shown.
-    private func sameAsReviewed(_ reviewed: Attributes, _ now: Attributes) -> Bool {
-        var comparable = now
-        comparable.device = reviewed.device
-        return comparable == reviewed
-    }
-
     /// Writes the new baseline beside the old one: every record of the old file but those of the plan.
-    package func write(_ plan: Plan, to writer: BaselineWriter) throws(BaselineError) {
-        try merge(baseline, with: plan.changes, into: writer)
+    package func write(_ plan: Plan, to path: RawPath) throws(BaselineError) -> BaselineWriter {
+        try merge(baseline, with: plan.changes, to: path)
     }
 }
 
@@ -139,22 +132,32 @@ package struct Acceptance<Tree: FileTree>: Sendable {
 package func merge(
     _ baseline: BaselineReader,
     with changes: [RawPath: Record?],
-    into writer: BaselineWriter
-) throws(BaselineError) {
+    to path: RawPath
+) throws(BaselineError) -> BaselineWriter {
+    let new = Set(changes.values.compactMap { $0?.rule }).subtracting(baseline.rules)
+    let rules = baseline.rules + new.sorted()
+    let index = Dictionary(rules.enumerated().map { ($1, UInt16(clamping: $0)) }, uniquingKeysWith: { first, _ in first })
+    let writer = try BaselineWriter(to: path, rules: rules)
     let ordered = changes.keys.sorted()
     var next = ordered.startIndex
     var cursor = baseline.makeCursor()
     var ahead = try cursor.next()
     while ahead != nil || next < ordered.endIndex {
         if let view = ahead, next >= ordered.endIndex || view.path < ordered[next] {
-            guard let record = view.decode() else { throw .damaged("record \(view.ordinal) cannot be read") }
-            try writer.append(record, presentAbsent: view.isPresentAbsent)
+            var run = EncodedRun(directory: view.directory, count: 1)
+            RecordEncoder.append(view, ruleIndex: view.ruleIndex, to: &run.bytes)
+            try writer.append(run)
             ahead = try cursor.next()
             continue
         }
         let path = ordered[next]
-        if let record = changes[path] ?? nil { try writer.append(record, presentAbsent: false) }
+        if let record = changes[path] ?? nil {
+            var run = EncodedRun(directory: path.parent)
+            run.append(record, ruleIndex: index[record.rule] ?? 0)
+            try writer.append(run)
+        }
         if let view = ahead, view.path == path { ahead = try cursor.next() }
         next += 1
     }
+    return writer
 }

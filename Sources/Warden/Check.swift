@@ -1,5 +1,6 @@
 package import Host
 package import Integrity
+import Synchronization
 package import Ledger
 package import RulePacks
 
@@ -75,7 +76,7 @@ package struct Check<Tree: FileTree> {
                 worst: report.findings.lazy.filter { $0.verdict == .unauthorized }.map(\.severity).max()
             )
             let time = report.finished
-            try history.write { transaction throws(HistoryError) in
+            try history.write { (transaction) throws(HistoryError) in
                 _ = try transaction.append(.check(event), at: time)
             }
         }
@@ -164,13 +165,13 @@ package struct Check<Tree: FileTree> {
                 return open + [Gap(id: 0, reason: reason, scope: rules.roots, opened: time, detail: detail)]
             }
             let roots = rules.roots
-            let (gap, _) = try history.write { transaction throws(HistoryError) in
+            let (gap, _) = try history.write { (transaction) throws(HistoryError) in
                 try transaction.openGap(reason, scope: roots, at: time, detail: detail)
             }
             return open + [gap]
         }
         guard detail == nil, !known.isEmpty, reason == .scope, canRecord else { return open }
-        try history.write { transaction throws(HistoryError) in
+        try history.write { (transaction) throws(HistoryError) in
             for gap in known { try transaction.closeGap(gap.id, found: 0, at: time) }
         }
         return open.filter { $0.reason != reason }

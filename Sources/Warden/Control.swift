@@ -72,62 +72,46 @@ package final class SocketDescriptor: Sendable {
 
     static func listen(in directory: RawPath, name: String) throws(Errno) -> SocketDescriptor {
         let socket = try make()
-        try socket.withAddress(in: directory, name: name) { (path, address, length) throws(Errno) in
+        try SocketDescriptor.withPath(in: directory, name: name) { (path) throws(Errno) in
             _ = unsafe unlink(path)
             let old = umask(0o177)
             defer { umask(old) }
-            guard unsafe bind(socket.number, address, length) == 0 else { throw Errno.current }
-            guard CLinux.listen(socket.number, 16) == 0 else { throw Errno.current }
+            guard unsafe mw_unix_bind(socket.number, path) == 0 else { throw Errno.current }
         }
+        guard CLinux.listen(socket.number, 16) == 0 else { throw Errno.current }
         return socket
     }
 
     static func connect(in directory: RawPath, name: String) throws(Errno) -> SocketDescriptor {
         let socket = try make()
-        try socket.withAddress(in: directory, name: name) { (_, address, length) throws(Errno) in
-            guard unsafe CLinux.connect(socket.number, address, length) == 0 else { throw Errno.current }
+        try SocketDescriptor.withPath(in: directory, name: name) { (path) throws(Errno) in
+            guard unsafe mw_unix_connect(socket.number, path) == 0 else { throw Errno.current }
         }
         return socket
     }
 
     private static func make() throws(Errno) -> SocketDescriptor {
-        let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let number = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard number >= 0 else { throw Errno.current }
         return SocketDescriptor(number)
     }
 
     /// A socket's address holds 108 bytes; the directory is named through its descriptor, so that its path may be
     /// longer (unix(7)).
-    private func withAddress(
+    private static func withPath(
         in directory: RawPath,
         name: String,
-        _ body: (UnsafePointer<CChar>, UnsafePointer<sockaddr>, socklen_t) throws(Errno) -> Void
+        _ body: ([CChar]) throws(Errno) -> Void
     ) throws(Errno) {
         let folder = try KernelTree().openDirectory(directory)
         try folder.lend { (descriptor) throws(Errno) in
-            let path = "/proc/self/fd/\(descriptor)/\(name)"
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            let bytes = Array(path.utf8.prefix(MemoryLayout.size(ofValue: address.sun_path) - 1))
-            unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
-            let text = bytes.map { CChar(bitPattern: $0) } + [0]
-            let failure: Errno? = unsafe withUnsafePointer(to: &address) { pointer in
-                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                    do throws(Errno) {
-                        unsafe try body(text, generic, socklen_t(MemoryLayout<sockaddr_un>.size))
-                        return nil
-                    } catch {
-                        return error
-                    }
-                }
-            }
-            if let failure { throw failure }
+            try body("/proc/self/fd/\(descriptor)/\(name)".utf8.map { CChar(bitPattern: $0) } + [0])
         }
     }
 
     func accept() -> SocketDescriptor? {
         while true {
-            let client = unsafe accept4(number, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
+            let client = mw_accept(number)
             if client >= 0 { return SocketDescriptor(client) }
             let error = Errno.current
             if error != .interrupted && error.code != ECONNABORTED { return nil }
@@ -154,7 +138,7 @@ package final class SocketDescriptor: Sendable {
         setTimeout(SO_SNDTIMEO, seconds)
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes { unsafe send(number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+            let count = unsafe rest.withUnsafeBytes { unsafe send(number, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL.rawValue)) }
             guard count > 0 else { return }
             rest = rest.dropFirst(count)
         }

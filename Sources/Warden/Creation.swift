@@ -36,18 +36,19 @@ package struct Creation<Tree: FileTree>: Sendable {
         jobs: Int,
         progress: SurveyProgress? = nil
     ) throws(BaselineError) -> (result: CreationResult, linked: [Record]) {
-        let state = Mutex(CreationState())
-        OrderedWalk.run(
-            tree: tree,
-            matcher: rules.matcher(),
-            from: .root,
-            workers: jobs,
-            makeVisitor: { _ in CreationVisitor(rules: rules, examiner: Examiner(tree: tree, clock: clock), progress: progress) },
-            emit: { outcome in state.withLock { $0.take(outcome, writer) } },
-            isCancelled: { state.withLock { $0.failure != nil } }
+        var collected = CreationState()
+        let walk = OrderedWalk(tree: tree, matcher: rules.matcher(), workers: jobs)
+        _ = try walk.run(
+            visitor: { _ in
+                CreationVisitor(
+                    rules: rules,
+                    examiner: Examiner(tree: tree, clock: clock),
+                    absent: rules.absentMatcher(),
+                    progress: progress
+                )
+            },
+            emit: { (outcome) throws(BaselineError) in try collected.take(outcome, writer) }
         )
-        var collected = state.withLock { $0 }
-        if let failure = collected.failure { throw failure }
         let linked = linkedRecords(collected.links, &collected.result)
         return (collected.result, linked)
     }
@@ -56,14 +57,14 @@ package struct Creation<Tree: FileTree>: Sendable {
     package func linkedRecords(_ links: [Link], _ result: inout CreationResult) -> [Record] {
         var examiner = Examiner(tree: tree, clock: clock)
         let resolver = PathResolver(tree: tree)
+        var matcher = rules.matcher()
         var records: [RawPath: Record] = [:]
         for link in links + rules.linkedRoots.map({ Link(path: $0.path, rule: $0.rule) }) {
             let rule = rules.rules[link.rule]
             let resolution = resolver.resolve(link.path)
             var paths = resolution.hops
             if rule.profile == .executable, let final = resolution.final { paths.append(final) }
-            for path in paths where path != link.path || rules.decide(path).rule == nil {
-                guard records[path] == nil, rules.decide(path).rule == nil else { continue }
+            for path in paths where records[path] == nil && matcher.rule(for: path) == nil {
                 switch Examination(of: path, recorded: nil, rule: rule, with: &examiner) {
                 case .found(let examined):
                     result.bytes += examined.bytesRead
@@ -96,10 +97,8 @@ package struct Link: Hashable, Sendable {
 private struct CreationState: Sendable {
     var result = CreationResult()
     var links: [Link] = []
-    var failure: BaselineError?
 
-    mutating func take(_ outcome: CreationOutcome, _ writer: BaselineWriter) {
-        guard failure == nil else { return }
+    mutating func take(_ outcome: CreationOutcome, _ writer: BaselineWriter) throws(BaselineError) {
         result.bytes += outcome.bytes
         result.entries += outcome.run?.count ?? 0
         result.unexamined.append(contentsOf: outcome.unexamined)
@@ -107,11 +106,7 @@ private struct CreationState: Sendable {
         if let (path, name) = outcome.notEntered { result.notEntered[path] = name }
         links.append(contentsOf: outcome.links)
         guard let run = outcome.run, run.count > 0 else { return }
-        do {
-            try writer.append(run)
-        } catch {
-            failure = error
-        }
+        try writer.append(run)
     }
 }
 
@@ -128,6 +123,7 @@ struct CreationOutcome: Sendable {
 struct CreationVisitor<Tree: FileTree>: WalkVisitor {
     let rules: RuleSet
     var examiner: Examiner<Tree>
+    var absent: Matcher
     let progress: SurveyProgress?
 
     mutating func willList(_ directory: RawPath, _ descriptor: borrowing OwnedDescriptor) {}
@@ -148,6 +144,7 @@ struct CreationVisitor<Tree: FileTree>: WalkVisitor {
         var outcome = CreationOutcome()
         var encoded: [UInt8] = []
         var count = 0
+        let place = absent.find(unit.directory).below
         while let entry = unit.next() {
             let rule = rules.rules[entry.rule]
             let options = ExamineOptions(for: rule, recorded: nil)
@@ -166,7 +163,7 @@ struct CreationVisitor<Tree: FileTree>: WalkVisitor {
                 state = .unexamined(error)
                 outcome.unexamined.append(ExaminationError(unit.directory.appending(entry.name), error))
             }
-            let isPresentAbsent = !rule.absent.isEmpty && rules.isAbsent(unit.directory.appending(entry.name))
+            let isPresentAbsent = !rule.absent.isEmpty && place.map { absent.step($0, entry.name).rule != nil } ?? false
             if isPresentAbsent { outcome.presentAbsent.append(unit.directory.appending(entry.name)) }
             RecordEncoder.append(
                 name: entry.name,

@@ -57,7 +57,9 @@ package final class Outbox: Sendable {
 
     private func run() {
         var isFirst = true
+        var poller = Poller([bell])
         while true {
+            bell.clear()
             let sent = send(lookUp: isFirst && marks)
             if sent { isFirst = false }
             let (isStopping, echo) = state.withLock { state in
@@ -67,7 +69,7 @@ package final class Outbox: Sendable {
             echo?()
             if isStopping { return }
             // After a failure it is tried again every second; otherwise nothing wakes this thread but the bell.
-            bell.wait(timeout: sent ? nil : 1_000_000_000)
+            _ = try? poller.wait(timeout: sent ? nil : 1_000_000_000)
         }
     }
 
@@ -76,7 +78,7 @@ package final class Outbox: Sendable {
         do {
             while true {
                 let after = state.withLock { $0.lastPublished }
-                let batch = try marks ? history.unpublished(limit: 256) : history.entries(after: after, limit: 256)
+                let batch = try marks ? history.unpublished(limit: 256) : entries(after: after)
                 guard !batch.isEmpty else { break }
                 let known = lookUp ? publisher.alreadyPublished(batch) ?? [] : []
                 try send(batch, known)
@@ -89,6 +91,13 @@ package final class Outbox: Sendable {
             state.withLock { $0.failure = PublishError("cannot read the history: \(error)") }
         }
         return false
+    }
+
+    private func entries(after seq: Int64) throws(HistoryError) -> [Entry] {
+        var filter = HistoryFilter()
+        filter.seqs = seq + 1...Int64.max
+        filter.limit = 256
+        return try history.entries(filter)
     }
 
     private func send(_ batch: [Entry], _ known: Set<Int64>) throws {

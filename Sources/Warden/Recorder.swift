@@ -32,11 +32,12 @@ package struct Recorder: Sendable {
     /// Writes what is new in one transaction. Returns the rows, in order, and each finding's row: new or standing.
     @discardableResult
     package func record(_ outcomes: [Outcome], at time: Timestamp) throws(HistoryError) -> [Entry] {
-        let relevant = try outcomes.filter { outcome throws(HistoryError) in
-            try outcome.finding != nil || history.currentStanding(outcome.path) != nil
+        var relevant: [Outcome] = []
+        for outcome in outcomes {
+            if try outcome.finding != nil || history.currentStanding(outcome.path) != nil { relevant.append(outcome) }
         }
         guard !relevant.isEmpty else { return [] }
-        return try history.write { transaction throws(HistoryError) in
+        return try history.write { (transaction) throws(HistoryError) in
             for outcome in relevant { try record(outcome, at: time, in: &transaction) }
         }.entries
     }
@@ -46,7 +47,7 @@ package struct Recorder: Sendable {
         at time: Timestamp,
         in transaction: inout HistoryTransaction
     ) throws(HistoryError) {
-        let standing = try transaction.standing(outcome.path)
+        let standing = try transaction.snapshot.standing(outcome.path)
         let current = standing.first(where: \.isCurrent)
         if let finding = outcome.finding, !finding.change.isPassing {
             if var current, isSame(current, outcome) {
@@ -89,7 +90,7 @@ package struct Recorder: Sendable {
             try transaction.clearStanding([outcome.path])
             return
         }
-        let finding = try transaction.finding(current.seq)
+        let finding = try transaction.snapshot.finding(current.seq)
         let resolution = Resolution(
             path: outcome.path,
             resolves: current.seq,

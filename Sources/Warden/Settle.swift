@@ -59,7 +59,7 @@ package struct Settle: Sendable {
     /// Dirty directories before the root does.
     package static let dirtyLimit = 1_024
 
-    private struct PathState: Sendable {
+    fileprivate struct PathState: Sendable {
         var first: Int64
         var due: Int64
         var touches = Touches()

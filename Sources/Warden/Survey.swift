@@ -109,25 +109,28 @@ package struct Survey<Tree: FileTree>: Sendable {
             willList: willList,
             progress: progress
         )
-        let collector = Mutex(Collector(next: 0))
         let bounds = try bounds(of: options)
-        collector.withLock { $0.next = bounds.lowerBound }
-
-        let matcher = rules.matcher(paths: options.paths, rules: options.rules)
-        OrderedWalk.run(
+        var collected = Collector(next: bounds.lowerBound)
+        let walk = OrderedWalk(
             tree: tree,
-            matcher: matcher,
+            matcher: rules.matcher(paths: options.paths, rules: options.rules),
+            workers: options.jobs
+        )
+        _ = walk.run(
             from: options.subtree ?? .root,
-            workers: options.jobs,
-            makeVisitor: { _ in
-                SurveyVisitor(shared: shared, examiner: Examiner(tree: tree, clock: clock), cursor: baseline.makeCursor())
+            cancellation: shared.cancellation,
+            visitor: { _ in
+                SurveyVisitor(
+                    shared: shared,
+                    examiner: Examiner(tree: tree, clock: clock),
+                    cursor: baseline.makeCursor(),
+                    matcher: rules.matcher()
+                )
             },
-            emit: { outcome in collector.withLock { $0.take(outcome) } },
-            isCancelled: { shared.failure.withLock { $0 != nil } }
+            emit: { collected.take($0) }
         )
         if let failure = shared.failure.withLock({ $0 }) { throw failure }
 
-        var collected = collector.withLock { $0 }
         collected.skip(to: bounds.upperBound)
         try examineUnvisited(collected.unvisited, options, shared, &collected, willExamine)
         return judge(collected, shared, options)
@@ -150,16 +153,17 @@ package struct Survey<Tree: FileTree>: Sendable {
     ) throws(BaselineError) {
         guard !ranges.isEmpty else { return }
         var examiner = Examiner(tree: tree, clock: clock)
-        var filter = RecordFilter(options)
+        var matcher = rules.matcher()
+        let filter = RecordFilter(options)
         for range in try filter.narrowed(ranges, baseline) {
             var cursor = baseline.makeCursor()
             try cursor.seek(ordinal: range.lowerBound)
             while cursor.ordinal < range.upperBound, let view = try cursor.next() {
-                guard let record = view.decode() else { throw .damaged("record \(view.ordinal) cannot be read") }
+                let record = try view.decode()
                 guard filter.allows(record) else { continue }
                 willExamine?(record)
                 let ruleIndex = shared.ruleIndex[record.rule]
-                if record.via == nil, rules.decide(record.path).rule == nil {
+                if record.via == nil, matcher.rule(for: record.path) == nil {
                     collected.fallenOut += 1
                     continue
                 }
@@ -227,6 +231,7 @@ final class SurveyShared: Sendable {
     let progress: SurveyProgress?
     /// The first damage of the baseline that a worker met; it ends the survey.
     let failure = Mutex<BaselineError?>(nil)
+    let cancellation = WalkCancellation()
 
     init(
         rules: RuleSet,
@@ -242,6 +247,11 @@ final class SurveyShared: Sendable {
         self.isQuick = isQuick
         self.willList = willList
         self.progress = progress
+    }
+
+    func fail(_ error: BaselineError) {
+        failure.withLock { $0 = $0 ?? error }
+        cancellation.cancel()
     }
 }
 
@@ -299,7 +309,7 @@ struct Collector: Sendable {
                 unexamined.append(record.path)
                 return
             }
-            guard recorded != examined.attributes else { return }
+            guard !examined.attributes.equals(recorded) else { return }
             differences.append(
                 Difference(
                     path: record.path,
@@ -341,7 +351,7 @@ struct RecordFilter {
 
     /// The parts of the ranges that can hold an allowed path. Where every glob is a plain path, one look into the index
     /// a path replaces reading the whole baseline.
-    mutating func narrowed(_ ranges: [Range<Int>], _ baseline: BaselineReader) throws(BaselineError) -> [Range<Int>] {
+    func narrowed(_ ranges: [Range<Int>], _ baseline: BaselineReader) throws(BaselineError) -> [Range<Int>] {
         guard let paths, paths.allSatisfy({ $0.literal != nil }) else { return ranges }
         var wanted: [Range<Int>] = []
         for path in paths.compactMap(\.literal) {
@@ -351,14 +361,43 @@ struct RecordFilter {
         return ranges.flatMap { range in wanted.map { $0.clamped(to: range) } }.filter { !$0.isEmpty }
     }
 
-    func allows(_ record: Record) -> Bool {
-        if let rules, !rules.contains(record.rule) { return false }
+    func allows(_ record: Record) -> Bool { allows(path: record.path, rule: record.rule) }
+
+    func allows(path: RawPath, rule: RuleID) -> Bool {
+        if let rules, !rules.contains(rule) { return false }
+        return paths?.contains { $0.covers(path) } ?? true
+    }
+
+    /// Whether something at or below a path can be allowed; where a glob leaves it open, yes.
+    func touches(_ path: RawPath) -> Bool {
         guard let paths else { return true }
-        var path = record.path
-        while true {
-            if paths.contains(where: { $0.matches(path) }) { return true }
-            if path.isRoot { return false }
-            path = path.parent
+        return paths.contains { glob in
+            if glob.covers(path) { return true }
+            let prefix = RawPath(bytes: glob.literalPrefix)
+            return prefix.isWithin(path) || prefix.bytes.starts(with: path.bytes)
         }
+    }
+}
+
+extension BaselineReader {
+    /// The ordinals of everything below a directory, without the directory itself: one range, as the order has it.
+    package func ordinals(below directory: RawPath) throws(BaselineError) -> Range<Int> {
+        guard !directory.isRoot else { return 0..<count }
+        var cursor = makeCursor()
+        try cursor.seek(directory: directory)
+        let first = cursor.ordinal
+        // No name sorts between a name and the same name followed by the smallest byte a name can hold.
+        try cursor.seek(directory: RawPath(bytes: directory.bytes + [1]))
+        return first..<max(first, cursor.ordinal)
+    }
+
+    /// The record of a path, read with a cursor that is kept for it.
+    package func record(for path: RawPath, with cursor: inout BaselineCursor) throws(BaselineError) -> Record? {
+        let directory = path.parent
+        try cursor.seek(directory: directory, to: path.name)
+        guard let view = try cursor.next(), view.directory == directory, view.compareName(path.name) == 0 else {
+            return nil
+        }
+        return try view.decode()
     }
 }

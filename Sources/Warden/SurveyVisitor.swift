@@ -1,5 +1,6 @@
 import Host
 import Integrity
+import Synchronization
 import Ledger
 import RulePacks
 
@@ -47,10 +48,6 @@ extension ExamineOptions {
 }
 
 extension Examined {
-    var observation: Observation {
-        Observation(attributes, prefix: prefix, hasStableIdentity: hasStableIdentity)
-    }
-
     /// An estimate for progress: what a regular file of this size costs to read.
     var bytesRead: UInt64 { attributes.content == nil ? 0 : attributes.size }
 }
@@ -70,14 +67,16 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
     let shared: SurveyShared
     var examiner: Examiner<Tree>
     var cursor: BaselineCursor
+    var matcher: Matcher
     /// The record that comes next, read ahead.
     private var ahead: RecordView?
     private var encoded: [UInt8] = []
 
-    init(shared: SurveyShared, examiner: Examiner<Tree>, cursor: BaselineCursor) {
+    init(shared: SurveyShared, examiner: Examiner<Tree>, cursor: BaselineCursor, matcher: Matcher) {
         self.shared = shared
         self.examiner = examiner
         self.cursor = cursor
+        self.matcher = matcher
     }
 
     mutating func willList(_ directory: RawPath, _ descriptor: borrowing OwnedDescriptor) {
@@ -101,7 +100,7 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         do {
             try compare(&unit, in: descriptor, &outcome)
         } catch {
-            shared.failure.withLock { $0 = $0 ?? error }
+            shared.fail(error)
         }
         shared.progress?.add(files: outcome.examined, bytes: outcome.bytes)
         return outcome
@@ -117,21 +116,19 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         var last = first
         ahead = try cursor.next()
         while let entry = unit.next() {
-            while let record = ahead, record.directory == unit.directory,
-                record.name.lexicographicallyPrecedes(entry.name)
-            {
-                missing(record, in: descriptor, &outcome)
+            while let record = ahead, record.directory == unit.directory, record.compareName(entry.name) < 0 {
+                try missing(record, in: descriptor, &outcome)
                 try advance(&last)
             }
-            if let record = ahead, record.directory == unit.directory, record.name == entry.name {
-                if examine(entry, record, in: descriptor, &outcome) { unit.splitRest() }
+            if let record = ahead, record.directory == unit.directory, record.compareName(entry.name) == 0 {
+                if try examine(entry, record, in: descriptor, &outcome) { unit.splitRest() }
                 try advance(&last)
             } else if examineNew(entry, unit.directory, in: descriptor, &outcome) {
                 unit.splitRest()
             }
         }
         while unit.isLast, let record = ahead, record.directory == unit.directory {
-            missing(record, in: descriptor, &outcome)
+            try missing(record, in: descriptor, &outcome)
             try advance(&last)
         }
         outcome.records = first..<last
@@ -148,7 +145,7 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         _ view: RecordView,
         in descriptor: borrowing OwnedDescriptor,
         _ outcome: inout UnitOutcome
-    ) -> Bool {
+    ) throws(BaselineError) -> Bool {
         outcome.examined += 1
         if shared.isQuick, isUntouched(entry, view, in: descriptor) {
             outcome.skipped += 1
@@ -157,25 +154,25 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         let rule = shared.rules.rules[entry.rule]
         // Only these two profiles need to know the record before the file is read.
         let needsRecord = rule.profile == .appendOnly || rule.profile == .directory
-        let recorded = needsRecord ? view.decode()?.state.attributes : nil
+        let recorded = needsRecord ? try view.decode().state.attributes : nil
         let options = needsRecord ? ExamineOptions(for: rule, recorded: recorded) : ExamineOptions()
+        let examined: Examined?
         do {
-            guard let examined = try examiner.examine(entry.name, in: descriptor, hint: entry.type, options: options)
-            else {
-                outcome.examined -= 1
-                missing(view, in: descriptor, &outcome)
-                return false
-            }
-            outcome.bytes += examined.bytesRead
-            encoded.removeAll(keepingCapacity: true)
-            StateCodec.append(examined.attributes, to: &encoded)
-            if view.state.elementsEqual(encoded) { return examined.bytesRead >= largeFile }
-            differs(examined, view, entry.rule, &outcome)
-            return examined.bytesRead >= largeFile
+            examined = try examiner.examine(entry.name, in: descriptor, hint: entry.type, options: options)
         } catch {
-            failed(error, view, &outcome)
+            try failed(error, view, &outcome)
             return false
         }
+        guard let examined else {
+            outcome.examined -= 1
+            try missing(view, in: descriptor, &outcome)
+            return false
+        }
+        outcome.bytes += examined.bytesRead
+        encoded.removeAll(keepingCapacity: true)
+        StateCodec.append(examined.attributes, to: &encoded)
+        if !view.hasState(encoded[...]) { try differs(examined, view, entry.rule, &outcome) }
+        return examined.bytesRead >= largeFile
     }
 
     private mutating func examineNew(
@@ -212,57 +209,59 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         _ view: RecordView,
         in descriptor: borrowing OwnedDescriptor,
         _ outcome: inout UnitOutcome
-    ) {
-        guard let record = view.decode() else {
-            shared.failure.withLock { $0 = $0 ?? .damaged("record \(view.ordinal) cannot be read") }
-            return
-        }
+    ) throws(BaselineError) {
+        let record = try view.decode()
         let ruleIndex = shared.ruleIndex[record.rule]
         let options = ExamineOptions(for: ruleIndex.map { shared.rules.rules[$0] }, recorded: record.state.attributes)
+        let examined: Examined?
         do {
-            let examined = try examiner.examine(view.name, in: descriptor, hint: nil, options: options)
-            if let examined {
-                outcome.examined += 1
-                let isSelected = record.via != nil || shared.rules.decide(record.path).rule != nil
-                if record.state.attributes == examined.attributes && isSelected { return }
-                outcome.differences.append(
-                    Difference(
-                        path: record.path,
-                        ruleIndex: isSelected ? ruleIndex : nil,
-                        recorded: record,
-                        observation: examined.observation,
-                        isRacy: examined.isRacy
-                    )
-                )
-            } else if case .examined = record.state {
-                outcome.differences.append(
-                    Difference(
-                        path: record.path,
-                        ruleIndex: ruleIndex,
-                        recorded: record,
-                        observation: .absent,
-                        isRacy: false
-                    )
-                )
-            }
+            examined = try examiner.examine(view.name, in: descriptor, hint: nil, options: options)
         } catch {
-            failed(error, view, &outcome)
+            try failed(error, view, &outcome)
+            return
+        }
+        if let examined {
+            outcome.examined += 1
+            let isSelected = record.via != nil || matcher.rule(for: record.path) != nil
+            if isSelected, case .unexamined = record.state {
+                outcome.unexamined.append(record.path)
+                return
+            }
+            if isSelected, record.state.attributes.map({ examined.attributes.equals($0) }) ?? false { return }
+            outcome.differences.append(
+                Difference(
+                    path: record.path,
+                    ruleIndex: isSelected ? ruleIndex : nil,
+                    recorded: record,
+                    observation: examined.observation,
+                    isRacy: examined.isRacy
+                )
+            )
+        } else if case .examined = record.state {
+            outcome.differences.append(
+                Difference(
+                    path: record.path,
+                    ruleIndex: ruleIndex,
+                    recorded: record,
+                    observation: .absent,
+                    isRacy: false
+                )
+            )
         }
     }
 
-    private func differs(_ examined: Examined, _ view: RecordView, _ rule: Int, _ outcome: inout UnitOutcome) {
-        guard let record = view.decode() else {
-            shared.failure.withLock { $0 = $0 ?? .damaged("record \(view.ordinal) cannot be read") }
-            return
-        }
+    private func differs(
+        _ examined: Examined,
+        _ view: RecordView,
+        _ rule: Int,
+        _ outcome: inout UnitOutcome
+    ) throws(BaselineError) {
+        let record = try view.decode()
         guard case .examined(let attributes, _) = record.state else {
             outcome.unexamined.append(record.path)
             return
         }
-        // The device number may change with every boot: bytes that differ need not be a difference.
-        var comparable = attributes
-        comparable.device = examined.attributes.device
-        guard comparable != examined.attributes else { return }
+        guard !examined.attributes.equals(attributes) else { return }
         outcome.differences.append(
             Difference(
                 path: record.path,
@@ -274,8 +273,12 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         )
     }
 
-    private func failed(_ failure: Failure, _ view: RecordView, _ outcome: inout UnitOutcome) {
-        guard let record = view.decode() else { return }
+    private func failed(
+        _ failure: Failure,
+        _ view: RecordView,
+        _ outcome: inout UnitOutcome
+    ) throws(BaselineError) {
+        let record = try view.decode()
         if case .unexamined = record.state {
             outcome.unexamined.append(record.path)
         } else {
@@ -290,11 +293,20 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         in descriptor: borrowing OwnedDescriptor
     ) -> Bool {
         guard !view.isRacy, let length = StateCodec.statusLength(of: view.state),
-            let status = try? examiner.status(entry.name, in: descriptor)
+            let status = try? examiner.tree.status(of: entry.name, in: descriptor)
         else { return false }
         encoded.removeAll(keepingCapacity: true)
         StateCodec.append(status, to: &encoded)
         return encoded.count >= length && view.state.prefix(length).elementsEqual(encoded.prefix(length))
+    }
+}
+
+extension Attributes {
+    /// Equal but for the device number, which may change with every boot.
+    func equals(_ other: Attributes) -> Bool {
+        var comparable = other
+        comparable.device = device
+        return comparable == self
     }
 }
 

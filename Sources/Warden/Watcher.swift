@@ -61,6 +61,7 @@ package final class Watcher<Tree: FileTree> {
     let tree: Tree
     var setup: WatchSetup
     let inotify: Inotify
+    let bell: EventBell
     let reader: EventReader
     let recorder: Recorder
     let outboxes: [Outbox]
@@ -68,7 +69,7 @@ package final class Watcher<Tree: FileTree> {
     let board: StatusBoard
 
     var rules: RuleSet { setup.rules }
-    var matcher: RuleSet.Matcher
+    var matcher: Matcher
     var baseline: BaselineReader
     var cursor: BaselineCursor
     var examiner: Examiner<Tree>
@@ -98,6 +99,7 @@ package final class Watcher<Tree: FileTree> {
         setup: WatchSetup,
         baseline: BaselineReader,
         inotify: Inotify,
+        bell: EventBell,
         reader: EventReader,
         outboxes: [Outbox],
         manager: any ServiceManager,
@@ -106,6 +108,7 @@ package final class Watcher<Tree: FileTree> {
         self.tree = tree
         self.setup = setup
         self.inotify = inotify
+        self.bell = bell
         self.reader = reader
         self.recorder = Recorder(history: setup.history)
         self.outboxes = outboxes
@@ -126,17 +129,19 @@ package final class Watcher<Tree: FileTree> {
     package func run(signals: SignalSource) throws -> String {
         try watchState()
         try catchUp()
+        var poller = Poller([bell, signals])
         while true {
-            let timeout = nextMoment().map { max(0, $0 - setup.bootClock()) }
-            let ready = try Poller.wait(for: [reader.bell.descriptorNumber, signals.descriptorNumber], timeout: timeout)
-            if ready.contains(1), let signal = signals.next() {
-                if signal.isHangUp {
+            let timeout = nextMoment().map { UInt64(max(0, $0 - setup.bootClock())) }
+            _ = try poller.wait(timeout: timeout)
+            if let signal = try signals.next() {
+                if signal == .hangUp {
                     try reload()
                 } else {
                     try stop(signal.name)
                     return signal.name
                 }
             }
+            bell.clear()
             try turn()
         }
     }
@@ -172,7 +177,7 @@ package final class Watcher<Tree: FileTree> {
 
     func append(_ event: Event) throws {
         let time = setup.clock()
-        try setup.history.write { transaction throws(HistoryError) in
+        try setup.history.write { (transaction) throws(HistoryError) in
             _ = try transaction.append(event, at: time)
         }
         ring()
@@ -189,7 +194,7 @@ package final class Watcher<Tree: FileTree> {
             let entries = try recorder.record(outcomes.map(\.0), at: setup.clock())
             if !entries.isEmpty { ring() }
             board.noteRecorded(entries)
-        } catch let error where error.isPassing {
+        } catch let error where error.mayPass {
             retries.append(contentsOf: outcomes.map(\.1))
             retryAt = setup.bootClock() + 1_000_000_000
             board.noteTrouble("the history does not take rows: \(error)")
@@ -204,7 +209,7 @@ package final class Watcher<Tree: FileTree> {
         if retries.isEmpty {
             board.noteTrouble(nil)
             let time = setup.clock()
-            try setup.history.write { transaction throws(HistoryError) in
+            try setup.history.write { (transaction) throws(HistoryError) in
                 let gap = try transaction.openGap(
                     .history,
                     scope: [setup.stateDirectory],
@@ -242,5 +247,26 @@ struct RenamePairs {
 
     mutating func arrive(_ cookie: UInt32) -> Departure? {
         departures.removeValue(forKey: cookie)
+    }
+}
+
+extension HistoryError {
+    /// The same may succeed later: space is freed, a lock is released.
+    package var mayPass: Bool {
+        switch self {
+        case .full, .busy, .readOnly, .io: true
+        default: false
+        }
+    }
+}
+
+extension ProgramSignal {
+    /// `SIGTERM`.
+    package var name: String {
+        switch self {
+        case .terminate: "SIGTERM"
+        case .interrupt: "SIGINT"
+        case .hangUp: "SIGHUP"
+        }
     }
 }

@@ -1,5 +1,6 @@
 import Host
 import Integrity
+import Synchronization
 import Ledger
 import RulePacks
 
@@ -8,19 +9,15 @@ extension Watcher {
     /// Drains what the reader read and hands every event to the settle automaton.
     func takeEvents() {
         let drained = reader.drain()
-        if drained.lost { isBlind = true }
+        if drained.lost || drained.failure != nil { isBlind = true }
         for chunk in drained.chunks {
             let decoded = decodeInotify(chunk.bytes)
-            if decoded.isMalformed { isBlind = true }
-            for event in decoded.events { take(event, at: chunk.readAt) }
+            if decoded.hasGap { isBlind = true }
+            for event in decoded.events { take(event, at: Int64(clamping: chunk.readAt)) }
         }
     }
 
     private func take(_ event: InotifyEvent, at moment: Int64) {
-        if event.mask.contains(.queueOverflow) {
-            isBlind = true
-            return
-        }
         if event.watch == stateWatch {
             takeState(event)
             return
@@ -96,15 +93,8 @@ extension Watcher {
     }
 
     /// What the rules say of a path, from the root down.
-    func step(_ path: RawPath) -> MatchStep<RuleSet.Matcher.State> {
-        var directory = matcher.root
-        let components = path.components
-        for component in components.dropLast() {
-            guard let below = matcher.step(directory, component).below else { return MatchStep(rule: nil, below: nil) }
-            directory = below
-        }
-        guard let last = components.last else { return MatchStep(rule: nil, below: matcher.root) }
-        return matcher.step(directory, last)
+    func step(_ path: RawPath) -> MatchStep<Matcher.State> {
+        matcher.find(path)
     }
 
     /// A new name that nobody is writing: a link, a node, or a second name of a file that was there before.

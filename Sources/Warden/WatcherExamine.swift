@@ -97,7 +97,7 @@ extension Watcher {
         guard unreadable[path] == nil else { return }
         let error = Errno(failure.errno)
         let time = setup.clock()
-        let (gap, _) = try setup.history.write { transaction throws(HistoryError) in
+        let (gap, _) = try setup.history.write { (transaction) throws(HistoryError) in
             try transaction.openGap(
                 .unreadable,
                 scope: [path],
@@ -112,7 +112,7 @@ extension Watcher {
     private func closeUnreadable(_ path: RawPath) throws {
         guard let id = unreadable.removeValue(forKey: path) else { return }
         let time = setup.clock()
-        try setup.history.write { transaction throws(HistoryError) in
+        try setup.history.write { (transaction) throws(HistoryError) in
             try transaction.closeGap(id, found: 0, at: time)
         }
         ring()
@@ -129,7 +129,7 @@ extension Watcher {
         let time = setup.clock()
         let isLimit = still.values.contains(.noSpace)
         let scope = still.keys.sorted()
-        let (gap, _) = try setup.history.write { transaction throws(HistoryError) in
+        let (gap, _) = try setup.history.write { (transaction) throws(HistoryError) in
             try transaction.openGap(
                 isLimit ? .watchLimit : .unreadable,
                 scope: scope,
@@ -153,15 +153,15 @@ extension Watcher {
         let opened = setup.clock()
         var gap: Int64?
         if let last {
-            let (down, _) = try history.write { transaction throws(HistoryError) in
+            let (down, _) = try history.write { (transaction) throws(HistoryError) in
                 try transaction.openGap(
-                    last.wasClean ? .down : .uncleanStop,
+                    last.isUnclean ? .uncleanStop : .down,
                     scope: self.rules.roots,
                     at: opened,
-                    since: last.ended,
-                    detail: last.wasClean
-                        ? "the service did not run since \(last.ended)"
-                        : "the service ended without a stop; the last sign of life is of \(last.ended)"
+                    since: last.stopped ?? last.lastEntry,
+                    detail: last.isUnclean
+                        ? "the service ended without a stop; its last sign of life is of \(last.lastEntry)"
+                        : "the service did not run"
                 )
             }
             gap = down.id
@@ -183,7 +183,7 @@ extension Watcher {
                     generation: baseline.summary.generation,
                     directories: count,
                     rules: rules.digest,
-                    afterUncleanStop: last.map { !$0.wasClean } ?? false
+                    afterUncleanStop: last?.isUnclean ?? false
                 )
             )
         )
@@ -256,7 +256,7 @@ extension Watcher {
         let open = try setup.history.openGaps().filter { !kept.contains($0.id) }
         guard !open.isEmpty else { return }
         let time = setup.clock()
-        try setup.history.write { transaction throws(HistoryError) in
+        try setup.history.write { (transaction) throws(HistoryError) in
             for gap in open { try transaction.closeGap(gap.id, found: found, at: time) }
         }
         ring()
@@ -276,7 +276,7 @@ extension Watcher {
     func closeBlindness() throws {
         let time = setup.clock()
         let scope = rules.roots
-        let (gap, _) = try setup.history.write { transaction throws(HistoryError) in
+        let (gap, _) = try setup.history.write { (transaction) throws(HistoryError) in
             try transaction.openGap(
                 .queueOverflow,
                 scope: scope,
@@ -293,7 +293,7 @@ extension Watcher {
         options.gap = gap.id
         let found = try survey(options)
         let closed = setup.clock()
-        try setup.history.write { transaction throws(HistoryError) in
+        try setup.history.write { (transaction) throws(HistoryError) in
             try transaction.closeGap(gap.id, found: found, at: closed)
         }
         ring()

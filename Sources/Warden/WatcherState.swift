@@ -1,6 +1,8 @@
 import CLinux
 import Host
 import Integrity
+import Synchronization
+import RulePacks
 import Ledger
 
 /// The service's own directory: a new baseline, and the pulse.
@@ -18,7 +20,7 @@ extension Watcher {
             pulse.isOut = false
             let manager = manager
             outbox.ring { manager.watchdog() }
-        } else if event.name.elementsEqual(BaselineStore.fileName.utf8) {
+        } else if event.name[...] == setup.store.path.name {
             takeBaseline()
         }
     }
