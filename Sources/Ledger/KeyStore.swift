@@ -54,7 +54,9 @@ package struct KeyStore: Sendable {
     }
 
     private func ensure(_ role: Role) throws(KeyError) -> SigningKey {
-        guard try !exists(privateKeyPath(role)), try !exists(publicKeyPath(role)) else { return try signingKey(role) }
+        guard try !exists(privateKeyPath(role)), try !exists(publicKeyPath(role)) else {
+            return try signingKey(role)
+        }
         try makeDirectory()
         let key = try SigningKey.generate()
         do {
@@ -138,6 +140,7 @@ private func writeKeyFile(_ text: [UInt8], to path: RawPath, mode: mode_t) throw
         try LedgerFile.syncDirectory(path.parent)
     } catch {
         try? LedgerFile.remove(temporary)
-        throw error.errno == .exists ? .exists(path) : .io(path, operation: error.operation, errno: error.errno)
+        throw error.errno == .exists
+            ? .exists(path) : .io(path, operation: error.operation, errno: error.errno)
     }
 }
