@@ -30,7 +30,9 @@ package final class BaselineReader: Sendable {
         try BaselineReader(path, trusting: keys)
     }
 
-    /// What a file says of itself, complete and undamaged but whoever signed it. Never enough to believe a record.
+    /// What a file says of itself, complete and undamaged but whoever signed it.
+    ///
+    /// Never enough to believe a record.
     package static func claimedSummary(of path: RawPath) throws(BaselineError) -> BaselineSummary {
         try BaselineReader(path, trusting: nil).summary
     }
@@ -79,7 +81,7 @@ package final class BaselineReader: Sendable {
         )
     }
 
-    /// A place in the records, at the first one. Every thread takes its own.
+    /// A place in the records, at the first one; every thread takes its own.
     package func makeCursor() -> BaselineCursor { BaselineCursor(self) }
 
     /// The record of one path and its ordinal; nil where the path is not recorded.
@@ -149,8 +151,9 @@ final class LoadedBlock: Sendable {
     }
 }
 
-/// The parts of the file that the root covers directly, with the root computed anew. Nothing in them is parsed before
-/// the signature was checked but the footer's five fixed fields.
+/// The parts of the file that the root covers directly, with the root computed anew.
+///
+/// Nothing in them is parsed before the signature was checked but the footer's five fixed fields.
 private struct SignedParts {
     let footer: BaselineFooter
     let manifest: [UInt8]

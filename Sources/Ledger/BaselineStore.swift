@@ -57,6 +57,8 @@ package struct BaselineStore: Sendable {
     ///   - temporary: A complete baseline in the state directory; its writer must still be alive.
     ///   - event: `created`, `accepted` or `imported`, with the summary of that file.
     ///   - basedOn: The root of the baseline that the new one was derived from; nil where that does not matter.
+    ///   - history: Where the approval is recorded.
+    ///   - time: Of the approval.
     /// - Throws: `BaselineError.superseded` where another approval came first; `.unconfirmed` where the new baseline is
     ///   in force, but its approval is completed by the next start only; after any other error the old one stays.
     /// - Returns: The entry of the approval.
@@ -129,7 +131,10 @@ package struct BaselineStore: Sendable {
     ///
     /// The signature alone is not enough: an older baseline is signed as well. It has to be the one that the history
     /// saw approved last.
-    /// - Parameter history: Nil where there is none, or it cannot be read: the caller says so to the user.
+    /// - Parameters:
+    ///   - history: Nil where there is none, or it cannot be read: the caller says so to the user.
+    ///   - keys: Those whose signature is believed.
+    /// - Returns: The open file, and what the history says of it.
     /// - Throws: `BaselineError.rolledBack` and what `BaselineReader.open` throws.
     package func open(history: History?, trusting keys: [PublicKey]) throws(BaselineError) -> OpenedBaseline {
         guard let history else {

@@ -138,7 +138,7 @@ package final class BaselineWriter {
         block.removeAll(keepingCapacity: true)
     }
 
-    /// Writes the manifest and the signature. The bytes are not yet forced to the disk.
+    /// Writes the manifest and the signature, without forcing the bytes to the disk yet.
     package func finish(_ manifest: BaselineManifest, key: SigningKey) throws(BaselineError)
         -> BaselineSummary
     {

@@ -39,8 +39,11 @@ package final class History: Sendable {
         do {
             return try History(path, access: access, copy: nil)
         } catch {
-            guard access == .readOnly, error == .readOnly(path) else { throw error }
-            return try History(path, access: access, copy: PrivateCopy(of: path))
+            guard access == .readOnly, error == .readOnly(path) || error == .permission(path) else {
+                throw error
+            }
+            guard let copy = try? PrivateCopy(of: path) else { throw error }
+            return try History(path, access: access, copy: copy)
         }
     }
 

@@ -11,7 +11,9 @@ struct HistoryFile {
         do { return try LedgerFile.status(path) != nil } catch { throw failure(error) }
     }
 
-    /// Refuses what is no history of ours. SQLite would take an empty file for a new database and write into it.
+    /// Refuses what is no history of ours.
+    ///
+    /// SQLite would take an empty file for a new database and write into it.
     func checkHeader() throws(HistoryError) {
         let header: [UInt8]
         do {
@@ -79,8 +81,9 @@ final class PrivateCopy: Sendable {
     private let directory: RawPath
 
     init(of original: RawPath) throws(HistoryError) {
-        let base = unsafe getenv("TMPDIR").map { unsafe RawPath(String(cString: $0)) } ?? "/tmp"
-        directory = base.appending("millwarden.\(getpid()).\(UInt64.random(in: .min ... .max))")
+        directory = PrivateCopy.temporaryDirectory.appending(
+            "millwarden.\(getpid()).\(UInt64.random(in: .min ... .max))"
+        )
         path = directory.appending("history.db")
         do {
             try LedgerFile.makeDirectory(directory, mode: 0o700)
@@ -99,6 +102,11 @@ final class PrivateCopy: Sendable {
             try? LedgerFile.remove(RawPath(bytes: path.bytes + Array(suffix.utf8)))
         }
         try? LedgerFile.removeDirectory(directory)
+    }
+
+    private static var temporaryDirectory: RawPath {
+        guard let value = unsafe getenv("TMPDIR") else { return "/tmp" }
+        return unsafe RawPath(bytes: Array(UnsafeRawBufferPointer(start: value, count: strlen(value))))
     }
 
     private static func copy(_ source: RawPath, to target: RawPath) throws(FileFailure) {

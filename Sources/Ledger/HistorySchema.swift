@@ -77,8 +77,10 @@ enum HistoryChain {
         LedgerHasher.digest([UInt8](repeating: 0, count: 32), Array("millwarden history 1\0".utf8), id.bytes)
     }
 
-    /// SHA-256 of the previous value and the row: seq (8 bytes), time (8, signed nanoseconds), event and body, each
-    /// with its length (4). Numbers are little-endian.
+    /// SHA-256 of the previous value and the row.
+    ///
+    /// A row is seq (8 bytes), time (8, signed nanoseconds), event and body, each with its length (4). Numbers are
+    /// little-endian.
     static func value(after previous: Digest, seq: Int64, time: Int64, event: String, body: [UInt8]) -> Digest
     {
         var row = previous.bytes

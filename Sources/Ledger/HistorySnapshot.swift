@@ -162,7 +162,9 @@ package struct HistorySnapshot: ~Copyable {
         return (Int64(bitPattern: seq), chain)
     }
 
-    /// What the next row follows. Where rows were cut off, their numbers are not used again: the hole stays visible.
+    /// What the next row follows.
+    ///
+    /// Where rows were cut off, their numbers are not used again: the hole stays visible.
     func head() throws(HistoryError) -> (seq: Int64, chain: Digest) {
         let row = try attempt(path) {
             try Row.fetchOne(database, sql: "SELECT seq, chain FROM history ORDER BY seq DESC LIMIT 1")

@@ -1,7 +1,7 @@
 internal import GRDB
 package import Integrity
 
-/// One transaction on the history. It ends with the closure that it was lent to.
+/// One transaction on the history, which ends with the closure that it was lent to.
 package struct HistoryTransaction: ~Copyable {
     private let database: Database
     private let path: RawPath
@@ -117,7 +117,7 @@ package struct HistoryTransaction: ~Copyable {
         for seq in seqs { try execute("DELETE FROM standing WHERE seq = ? AND current = 0", [seq]) }
     }
 
-    /// Forgets the current standings of paths: they were accepted. Past ones stay until they are acknowledged.
+    /// Forgets the current standings of paths, not the past ones: those stay until they are acknowledged.
     package mutating func clearStanding(_ paths: some Sequence<RawPath>) throws(HistoryError) {
         for cleared in paths {
             try execute("DELETE FROM standing WHERE path = ? AND current = 1", [blob(cleared.bytes)])

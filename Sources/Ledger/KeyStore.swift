@@ -5,7 +5,9 @@ package import Integrity
 /// The keys of a state directory: `keys/baseline.key` and `.pub` sign baselines, `keys/host.key` and `.pub` sign what
 /// the host itself says.
 package struct KeyStore: Sendable {
-    /// The two keys a host has. The baseline key may be kept elsewhere; the host key never leaves.
+    /// The two keys a host has.
+    ///
+    /// The baseline key may be kept elsewhere; the host key never leaves.
     package enum Role: String, Sendable {
         case baseline, host
     }

@@ -10,8 +10,9 @@ package struct Standing: Hashable, Sendable {
     package var rule: RuleID
     /// Nil where nothing stands at the path.
     package var state: RecordedState?
-    /// True while the path differs; false for what left nothing on disk (transient, undone) and was not yet
-    /// acknowledged. A path has one current standing at the most.
+    /// True while the path differs; false for what left nothing on disk and was not yet acknowledged.
+    ///
+    /// A path has one current standing at the most.
     package var isCurrent: Bool
     package var severity: Severity
     package var verdict: Verdict
