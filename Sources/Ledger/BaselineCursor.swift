@@ -29,7 +29,8 @@ package struct BaselineCursor: Sendable {
 
     /// Moves to the first record of a directory, or to the first one behind where it would stand; with `name`, behind
     /// that name.
-    package mutating func seek(directory: RawPath, after name: ArraySlice<UInt8>? = nil) throws(BaselineError) {
+    package mutating func seek(directory: RawPath, after name: ArraySlice<UInt8>? = nil) throws(BaselineError)
+    {
         try seek(directory, name ?? [], isBehind: name != nil)
     }
 
@@ -43,23 +44,32 @@ package struct BaselineCursor: Sendable {
         guard target < reader.count else { return moveToEnd() }
         let target = max(target, 0)
         try enter(reader.blocks.partitioningIndex { $0.firstOrdinal > target } - 1)
-        while ordinal < target, let block = try openRun(skipping: { _, count, first in first + count <= target }) {
+        while ordinal < target,
+            let block = try openRun(skipping: { _, count, first in first + count <= target })
+        {
             while ordinal < target, position < runEnd { try skipRecord(block) }
         }
     }
 
-    private mutating func seek(_ target: RawPath, _ name: ArraySlice<UInt8>, isBehind: Bool) throws(BaselineError) {
+    private mutating func seek(_ target: RawPath, _ name: ArraySlice<UInt8>, isBehind: Bool)
+        throws(BaselineError)
+    {
         let wanted = target.bytes[...]
         let index = reader.blocks.partitioningIndex { block in
             compareKeys(block.directory.bytes[...], block.name[...], wanted, name) > 0
         }
         try enter(max(index - 1, 0))
         while true {
-            guard let block = try openRun(skipping: { directory, _, _ in compareDirectories(directory, wanted) < 0 })
+            guard
+                let block = try openRun(skipping: { directory, _, _ in
+                    compareDirectories(directory, wanted) < 0
+                })
             else { return }
             guard directory == target else { return }
             while position < runEnd {
-                guard let layout = RecordLayout(block.bytes, at: position, end: runEnd) else { throw damaged(block) }
+                guard let layout = RecordLayout(block.bytes, at: position, end: runEnd) else {
+                    throw damaged(block)
+                }
                 let order = compareNames(block.bytes[layout.name], name)
                 if order > 0 || (order == 0 && !isBehind) { return }
                 position = layout.state.upperBound

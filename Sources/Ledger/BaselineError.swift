@@ -18,6 +18,8 @@ package enum BaselineError: Error, Equatable, CustomStringConvertible {
     case rolledBack(RawPath, found: BaselineSummary, known: BaselineSummary)
     /// Another approval came first; what was about to be approved rests on a baseline that is no more.
     case superseded(known: BaselineSummary)
+    /// The new baseline is in force, but its approval could not be recorded, or not be made durable.
+    case unconfirmed(RawPath, reason: String)
     /// What was to be written does not ascend: a mistake in this program.
     case outOfOrder(RawPath)
     /// What was to be written is not what the encoder makes: a mistake in this program.
@@ -54,8 +56,13 @@ package enum BaselineError: Error, Equatable, CustomStringConvertible {
         case .superseded(let known):
             "somebody else approved generation \(known.generation) in the meantime, nothing was changed; "
                 + "look at the changes again and repeat"
-        case .outOfOrder(let path): "records do not ascend at \(path); this is a mistake in millwarden, report it"
-        case .malformed(let what): "cannot write a baseline: \(what); this is a mistake in millwarden, report it"
+        case .unconfirmed(let path, let reason):
+            "the baseline \(path) was replaced, but the approval is not complete: \(reason); "
+                + "the next command that can write the history completes it"
+        case .outOfOrder(let path):
+            "records do not ascend at \(path); this is a mistake in millwarden, report it"
+        case .malformed(let what):
+            "cannot write a baseline: \(what); this is a mistake in millwarden, report it"
         case .io(let path, let operation, let errno):
             "cannot \(operation) the baseline \(path): \(errno); nothing was changed"
         case .history(let error): "\(error)"
@@ -67,7 +74,9 @@ package enum BaselineError: Error, Equatable, CustomStringConvertible {
 
 extension BaselineError {
     init(_ path: RawPath, _ failure: FileFailure) {
-        self = failure.errno == .noEntry ? .missing(path)
+        self =
+            failure.errno == .noEntry
+            ? .missing(path)
             : .io(path, operation: failure.operation, errno: failure.errno)
     }
 }

@@ -171,7 +171,8 @@ struct EncodedManifest {
             let nanoseconds: UInt32 = reader.little(), nanoseconds < 1_000_000_000,
             let historyID = reader.optional({ $0.take(HistoryID.size).flatMap { HistoryID(bytes: $0) } }),
             let hostName = reader.text(), let machineID = reader.text(), let rulesDigest = reader.digest(),
-            let packs = reader.list({ $0.text() }), let homes = reader.list({ $0.long().map(RawPath.init(bytes:)) }),
+            let packs = reader.list({ $0.text() }),
+            let homes = reader.list({ $0.long().map(RawPath.init(bytes:)) }),
             let rules = reader.list({ $0.text() }), let entries: UInt64 = reader.little(),
             let blocks = EncodedManifest.blocks(&reader), reader.isAtEnd
         else { return nil }

@@ -24,11 +24,15 @@ package final class BaselineReader: Sendable {
 
     /// Opens a baseline and verifies it down to the digests of its blocks.
     /// - Throws: What `BaselineError` says of files that are missing, damaged, too new or not signed by one of `keys`.
-    package static func open(_ path: RawPath, trusting keys: [PublicKey]) throws(BaselineError) -> BaselineReader {
+    package static func open(_ path: RawPath, trusting keys: [PublicKey]) throws(BaselineError)
+        -> BaselineReader
+    {
         try BaselineReader(path, trusting: keys)
     }
 
-    /// What a file says of itself, complete and undamaged but whoever signed it. Never enough to believe a record.
+    /// What a file says of itself, complete and undamaged but whoever signed it.
+    ///
+    /// Never enough to believe a record.
     package static func claimedSummary(of path: RawPath) throws(BaselineError) -> BaselineSummary {
         try BaselineReader(path, trusting: nil).summary
     }
@@ -50,11 +54,14 @@ package final class BaselineReader: Sendable {
             guard let key = keys.first(where: { $0.fingerprint == parts.footer.key }) else {
                 throw .unknownKey(path, found: keyID, trusted: keys.map(\.id))
             }
-            guard key.verify(parts.footer.signature, of: BaselineFormat.message(root: parts.footer.root)) else {
+            guard key.verify(parts.footer.signature, of: BaselineFormat.message(root: parts.footer.root))
+            else {
                 throw .forged(path, key: keyID)
             }
         }
-        guard let encoded = EncodedManifest(parts.manifest) else { throw .damaged(path, part: "the manifest") }
+        guard let encoded = EncodedManifest(parts.manifest) else {
+            throw .damaged(path, part: "the manifest")
+        }
         let end = encoded.blocks.last.map { $0.offset + $0.length } ?? BaselineFormat.headerSize
         guard end == parts.manifestOffset else { throw .damaged(path, part: "the block table") }
         var hasher = LedgerHasher()
@@ -74,7 +81,7 @@ package final class BaselineReader: Sendable {
         )
     }
 
-    /// A place in the records, at the first one. Every thread takes its own.
+    /// A place in the records, at the first one; every thread takes its own.
     package func makeCursor() -> BaselineCursor { BaselineCursor(self) }
 
     /// The record of one path and its ordinal; nil where the path is not recorded.
@@ -103,7 +110,9 @@ package final class BaselineReader: Sendable {
         var cursor = makeCursor()
         var last: RecordView?
         while let view = try cursor.next() {
-            if let last, !last.precedes(view) { throw .damaged(path, part: "the order of record \(view.ordinal)") }
+            if let last, !last.precedes(view) {
+                throw .damaged(path, part: "the order of record \(view.ordinal)")
+            }
             _ = try view.decode()
             last = view
         }
@@ -142,8 +151,9 @@ final class LoadedBlock: Sendable {
     }
 }
 
-/// The parts of the file that the root covers directly, with the root computed anew. Nothing in them is parsed before
-/// the signature was checked but the footer's five fixed fields.
+/// The parts of the file that the root covers directly, with the root computed anew.
+///
+/// Nothing in them is parsed before the signature was checked but the footer's five fixed fields.
 private struct SignedParts {
     let footer: BaselineFooter
     let manifest: [UInt8]
@@ -155,7 +165,9 @@ private struct SignedParts {
         let size = Int(status.st_size)
         let header = try file.read(BaselineFormat.headerSize, at: 0)
         let magic = header.prefix(BaselineFormat.magic.count)
-        guard !header.isEmpty, BaselineFormat.magic.starts(with: magic) else { throw BaselineError.notABaseline(path) }
+        guard !header.isEmpty, BaselineFormat.magic.starts(with: magic) else {
+            throw BaselineError.notABaseline(path)
+        }
         guard header.count == BaselineFormat.headerSize else { throw BaselineError.cutOff(path) }
         let version = header.little32(at: BaselineFormat.magic.count)
         guard version <= BaselineFormat.version else {
@@ -166,7 +178,9 @@ private struct SignedParts {
         guard footerOffset >= BaselineFormat.headerSize,
             let footer = BaselineFooter(try file.read(BaselineFormat.footerSize, at: footerOffset))
         else { throw BaselineError.cutOff(path) }
-        guard footer.manifestLength <= min(BaselineFormat.largestManifest, footerOffset - BaselineFormat.headerSize)
+        guard
+            footer.manifestLength
+                <= min(BaselineFormat.largestManifest, footerOffset - BaselineFormat.headerSize)
         else { throw BaselineError.damaged(path, part: "the footer") }
         manifestOffset = footerOffset - footer.manifestLength
         manifest = try file.read(footer.manifestLength, at: manifestOffset)

@@ -57,11 +57,15 @@ package final class BaselineWriter {
         var previous: ArraySlice<UInt8>? = isSame ? lastName[...] : nil
         var (position, records) = (0, 0)
         while position < bytes.count {
-            guard let layout = RecordLayout(bytes, at: position, end: bytes.count), layout.ruleIndex < ruleCount else {
+            guard let layout = RecordLayout(bytes, at: position, end: bytes.count),
+                layout.ruleIndex < ruleCount
+            else {
                 throw .malformed("record \(records) of \(run.directory) is not well formed")
             }
             let name = bytes[layout.name]
-            if let previous, compareNames(previous, name) >= 0 { throw .outOfOrder(run.directory.appending(name)) }
+            if let previous, compareNames(previous, name) >= 0 {
+                throw .outOfOrder(run.directory.appending(name))
+            }
             try append(bytes[position..<layout.state.upperBound], name: name, directory: run.directory)
             previous = name
             position = layout.state.upperBound
@@ -85,7 +89,9 @@ package final class BaselineWriter {
         return false
     }
 
-    private func append(_ record: ArraySlice<UInt8>, name: ArraySlice<UInt8>, directory: RawPath) throws(BaselineError) {
+    private func append(_ record: ArraySlice<UInt8>, name: ArraySlice<UInt8>, directory: RawPath)
+        throws(BaselineError)
+    {
         let header = run == nil ? directory.bytes.count + 12 : 0
         if !block.isEmpty, block.count + header + record.count > BaselineFormat.blockSize { try flush() }
         if block.isEmpty { blockKey = (directory, Array(name)) }
@@ -132,13 +138,17 @@ package final class BaselineWriter {
         block.removeAll(keepingCapacity: true)
     }
 
-    /// Writes the manifest and the signature. The bytes are not yet forced to the disk.
-    package func finish(_ manifest: BaselineManifest, key: SigningKey) throws(BaselineError) -> BaselineSummary {
+    /// Writes the manifest and the signature, without forcing the bytes to the disk yet.
+    package func finish(_ manifest: BaselineManifest, key: SigningKey) throws(BaselineError)
+        -> BaselineSummary
+    {
         guard !isFinished else { throw .malformed("it was finished already") }
         isFinished = true
         try flush()
         let encoded = EncodedManifest(manifest: manifest, rules: rules, blocks: blocks).encoded
-        guard encoded.count <= BaselineFormat.largestManifest else { throw .malformed("the manifest is too large") }
+        guard encoded.count <= BaselineFormat.largestManifest else {
+            throw .malformed("the manifest is too large")
+        }
         let blocksRoot = Merkle.root(blocks.map(\.digest)[...], with: &hasher)
         let leaf = Merkle.leaf((BaselineFormat.header + encoded)[...], .manifest, with: &hasher)
         let root = Merkle.node(leaf, blocksRoot, with: &hasher)

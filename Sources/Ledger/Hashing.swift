@@ -30,7 +30,10 @@ internal import Integrity
     }
 
     private func add(_ buffer: UnsafeRawBufferPointer) {
-        precondition(unsafe EVP_DigestUpdate(context, buffer.baseAddress, buffer.count) == 1, "libcrypto cannot hash")
+        precondition(
+            unsafe EVP_DigestUpdate(context, buffer.baseAddress, buffer.count) == 1,
+            "libcrypto cannot hash"
+        )
     }
 
     /// The digest of everything since the last one; the next piece begins a new digest.

@@ -21,15 +21,19 @@ package enum HistoryError: Error, Equatable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .missing(let path): "no history at \(path); it is made with the first `millwarden baseline create`"
+        case .missing(let path):
+            "no history at \(path); it is made with the first `millwarden baseline create`"
         case .damaged(let path, let reason):
             "the history \(path) is damaged: \(reason); keep the file as evidence, move it away, and restore a copy"
-        case .newerFormat(let path): "the history \(path) was written by a newer version; upgrade this program first"
-        case .full(let path): "no space left to write the history \(path); free some, nothing was half written"
+        case .newerFormat(let path):
+            "the history \(path) was written by a newer version; upgrade this program first"
+        case .full(let path):
+            "no space left to write the history \(path); free some, nothing was half written"
         case .readOnly(let path):
             "the history \(path) cannot be written: the file or its file system is read-only; remount it, or "
                 + "name another place with --state-dir"
-        case .permission(let path): "no permission to open the history \(path); run as the owner of its directory"
+        case .permission(let path):
+            "no permission to open the history \(path); run as the owner of its directory"
         case .busy(let path):
             "the history \(path) is locked by another process for too long; see which with `fuser`, then try again"
         case .replaced(let path):

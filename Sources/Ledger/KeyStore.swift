@@ -5,7 +5,9 @@ package import Integrity
 /// The keys of a state directory: `keys/baseline.key` and `.pub` sign baselines, `keys/host.key` and `.pub` sign what
 /// the host itself says.
 package struct KeyStore: Sendable {
-    /// The two keys a host has. The baseline key may be kept elsewhere; the host key never leaves.
+    /// The two keys a host has.
+    ///
+    /// The baseline key may be kept elsewhere; the host key never leaves.
     package enum Role: String, Sendable {
         case baseline, host
     }
@@ -54,7 +56,9 @@ package struct KeyStore: Sendable {
     }
 
     private func ensure(_ role: Role) throws(KeyError) -> SigningKey {
-        guard try !exists(privateKeyPath(role)), try !exists(publicKeyPath(role)) else { return try signingKey(role) }
+        guard try !exists(privateKeyPath(role)), try !exists(publicKeyPath(role)) else {
+            return try signingKey(role)
+        }
         try makeDirectory()
         let key = try SigningKey.generate()
         do {
@@ -138,6 +142,7 @@ private func writeKeyFile(_ text: [UInt8], to path: RawPath, mode: mode_t) throw
         try LedgerFile.syncDirectory(path.parent)
     } catch {
         try? LedgerFile.remove(temporary)
-        throw error.errno == .exists ? .exists(path) : .io(path, operation: error.operation, errno: error.errno)
+        throw error.errno == .exists
+            ? .exists(path) : .io(path, operation: error.operation, errno: error.errno)
     }
 }

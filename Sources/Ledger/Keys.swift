@@ -22,7 +22,9 @@ package struct PublicKey: Hashable, Sendable {
 
     /// True where `signature` is one of `message` under this key; false for anything malformed.
     package func verify(_ signature: [UInt8], of message: [UInt8]) -> Bool {
-        guard signature.count == SigningKey.signatureSize, let key = LibcryptoKey(rawPublic: raw) else { return false }
+        guard signature.count == SigningKey.signatureSize, let key = LibcryptoKey(rawPublic: raw) else {
+            return false
+        }
         return key.verify(signature, of: message)
     }
 
@@ -114,7 +116,9 @@ package final class SigningKey: Sendable {
         let context = unsafe EVP_PKEY_CTX_new_id(EVP_PKEY_ED25519, nil)
         defer { unsafe EVP_PKEY_CTX_free(context) }
         var key: OpaquePointer?
-        guard unsafe EVP_PKEY_keygen_init(context) == 1, unsafe EVP_PKEY_keygen(context, &key) == 1 else { return nil }
+        guard unsafe EVP_PKEY_keygen_init(context) == 1, unsafe EVP_PKEY_keygen(context, &key) == 1 else {
+            return nil
+        }
         return unsafe LibcryptoKey(key)
     }
 
@@ -133,7 +137,9 @@ package final class SigningKey: Sendable {
     /// The key itself, where it is one of Ed25519.
     func ed25519(_ path: RawPath) throws(KeyError) -> LibcryptoKey {
         guard unsafe EVP_PKEY_get_base_id(pointer) == EVP_PKEY_ED25519 else {
-            guard let name = unsafe EVP_PKEY_get0_type_name(pointer) else { throw .wrongType(path, found: "unknown") }
+            guard let name = unsafe EVP_PKEY_get0_type_name(pointer) else {
+                throw .wrongType(path, found: "unknown")
+            }
             throw .wrongType(path, found: unsafe String(cString: name))
         }
         return self
@@ -155,7 +161,8 @@ package final class SigningKey: Sendable {
         var signature = [UInt8](repeating: 0, count: SigningKey.signatureSize)
         var size = signature.count
         guard unsafe EVP_DigestSignInit(context, nil, nil, nil, pointer) == 1,
-            unsafe EVP_DigestSign(context, &signature, &size, message, message.count) == 1, size == signature.count
+            unsafe EVP_DigestSign(context, &signature, &size, message, message.count) == 1,
+            size == signature.count
         else { return nil }
         return signature
     }

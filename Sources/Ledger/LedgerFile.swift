@@ -29,7 +29,9 @@ struct LedgerFile: ~Copyable, Sendable {
     }
 
     init(_ path: RawPath, _ flags: CInt, mode: mode_t) throws(FileFailure) {
-        let number = try call("open") { unsafe withTerminated(path) { unsafe mw_openat(AT_FDCWD, $0, flags, mode) } }
+        let number = try call("open") {
+            unsafe withTerminated(path) { unsafe mw_openat(AT_FDCWD, $0, flags, mode) }
+        }
         descriptor = OwnedDescriptor(owning: number)
     }
 
@@ -73,10 +75,25 @@ struct LedgerFile: ~Copyable, Sendable {
             written += try descriptor.lend { (number: CInt) throws(FileFailure) in
                 try call("write") {
                     unsafe bytes.withUnsafeBytes { buffer in
-                        unsafe CLinux.write(number, buffer.baseAddress?.advanced(by: written), count - written)
+                        unsafe CLinux.write(
+                            number,
+                            buffer.baseAddress?.advanced(by: written),
+                            count - written
+                        )
                     }
                 }
             }
+        }
+    }
+
+    /// Appends everything that another file holds.
+    func copy(_ other: borrowing LedgerFile) throws(FileFailure) {
+        var offset = 0
+        while true {
+            let piece = try other.read(1_048_576, at: offset)
+            if piece.isEmpty { return }
+            try write(piece)
+            offset += piece.count
         }
     }
 
@@ -106,7 +123,13 @@ extension LedgerFile {
         _ = try call("rename") {
             unsafe withTerminated(old) { old in
                 unsafe withTerminated(new) { new in
-                    unsafe mw_renameat2(AT_FDCWD, old, AT_FDCWD, new, isReplacing ? 0 : UInt32(RENAME_NOREPLACE))
+                    unsafe mw_renameat2(
+                        AT_FDCWD,
+                        old,
+                        AT_FDCWD,
+                        new,
+                        isReplacing ? 0 : UInt32(RENAME_NOREPLACE)
+                    )
                 }
             }
         }
@@ -114,6 +137,10 @@ extension LedgerFile {
 
     static func remove(_ path: RawPath) throws(FileFailure) {
         _ = try call("unlink") { unsafe withTerminated(path) { unsafe unlink($0) } }
+    }
+
+    static func removeDirectory(_ path: RawPath) throws(FileFailure) {
+        _ = try call("rmdir") { unsafe withTerminated(path) { unsafe rmdir($0) } }
     }
 
     static func makeDirectory(_ path: RawPath, mode: mode_t) throws(FileFailure) {
@@ -130,6 +157,22 @@ extension LedgerFile {
             throw error
         }
         return status
+    }
+
+    /// The names in a directory, in no order, without `.` and `..`.
+    static func names(in path: RawPath) throws(FileFailure) -> [[UInt8]] {
+        guard let stream = unsafe withTerminated(path, { unsafe opendir($0) }) else {
+            throw FileFailure(operation: "open", errno: .current)
+        }
+        defer { unsafe closedir(stream) }
+        var names: [[UInt8]] = []
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) {
+                unsafe Array($0.prefix { $0 != 0 })
+            }
+            if name != Array(".".utf8), name != Array("..".utf8) { names.append(name) }
+        }
+        return names
     }
 
     static func syncDirectory(_ path: RawPath) throws(FileFailure) {

@@ -11,7 +11,9 @@ enum Merkle {
         case manifest = 2
     }
 
-    static func leaf(_ bytes: ArraySlice<UInt8>, _ domain: Domain = .leaf, with hasher: inout LedgerHasher) -> Digest {
+    static func leaf(_ bytes: ArraySlice<UInt8>, _ domain: Domain = .leaf, with hasher: inout LedgerHasher)
+        -> Digest
+    {
         hasher.update(CollectionOfOne(domain.rawValue))
         hasher.update(bytes)
         return hasher.finish()

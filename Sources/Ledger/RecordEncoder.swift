@@ -118,7 +118,9 @@ package struct EncodedRun: Sendable {
 
 extension [UInt8] {
     mutating func set(little value: UInt32, at position: Int) {
-        for offset in 0..<4 { self[position + offset] = UInt8(truncatingIfNeeded: value >> UInt32(8 * offset)) }
+        for offset in 0..<4 {
+            self[position + offset] = UInt8(truncatingIfNeeded: value >> UInt32(8 * offset))
+        }
     }
 
     func little32(at position: Int) -> Int {

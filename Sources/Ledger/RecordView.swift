@@ -65,7 +65,9 @@ package struct RecordedIdentity: Hashable, Sendable {
     /// Reads the offsets that `StateCodec` documents.
     fileprivate init?(_ bytes: [UInt8], at state: Range<Int>) {
         let start = state.lowerBound
-        guard state.count >= 60, bytes[start] == 1, let type = FileType(rawValue: bytes[start + 1]) else { return nil }
+        guard state.count >= 60, bytes[start] == 1, let type = FileType(rawValue: bytes[start + 1]) else {
+            return nil
+        }
         self.type = type
         mode = UInt16(truncatingIfNeeded: bytes.little16(at: start + 2))
         uid = UInt32(truncatingIfNeeded: bytes.little32(at: start + 4))
