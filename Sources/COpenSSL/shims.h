@@ -2,9 +2,11 @@
 #ifndef MILLWARDEN_COPENSSL_H
 #define MILLWARDEN_COPENSSL_H
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/provider.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
 
