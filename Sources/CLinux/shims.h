@@ -7,6 +7,14 @@
 #define _GNU_SOURCE 1
 #endif
 
+// Swift's own Glibc module sees `fd_set` without _GNU_SOURCE, where its member has another name, and the compiler
+// refuses a structure with two definitions.
+#include <features.h>
+#pragma push_macro("__USE_XOPEN")
+#undef __USE_XOPEN
+#include <sys/select.h>
+#pragma pop_macro("__USE_XOPEN")
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -68,6 +76,12 @@ static inline int mw_getflags(int descriptor, unsigned int *flags) {
     int result = ioctl(descriptor, FS_IOC_GETFLAGS, &value);
     *flags = (unsigned int)value;
     return result;
+}
+
+// ioctl(2) is variadic. How many bytes can be read now.
+static inline int mw_readable(int descriptor) {
+    int count = 0;
+    return ioctl(descriptor, FIONREAD, &count) < 0 ? -1 : count;
 }
 
 // errno is a macro over a thread-local location.
