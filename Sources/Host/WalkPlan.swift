@@ -79,7 +79,9 @@ final class WalkPlan<Output: Sendable>: Sendable {
 
     // MARK: The workers' side
 
-    /// Takes the first work that nobody has taken; waits for some. Nil where there will be none.
+    /// Takes the first work that nobody has taken; waits for some.
+    ///
+    /// Nil where there will be none.
     func claim() -> Task? {
         var isIdle = false
         let answer = monitor.await(on: Self.workers) { state -> Answer<Task>? in
@@ -117,11 +119,13 @@ final class WalkPlan<Output: Sendable>: Sendable {
         case .entries(let listing, let range):
             let cut = min(range.lowerBound + unitSize, range.upperBound)
             let rest = cut..<range.upperBound
-            let node = rest.isEmpty ? take(lump, &state) : breakOff(lump, .entries(listing, rest), previous, &state)
+            let node =
+                rest.isEmpty ? take(lump, &state) : breakOff(lump, .entries(listing, rest), previous, &state)
             return .entries(node, listing, range.lowerBound..<cut)
         case .subdirectories(var rest):
             guard let path = rest.next() else { return nil }
-            let node = rest.isEmpty ? take(lump, &state) : breakOff(lump, .subdirectories(rest), previous, &state)
+            let node =
+                rest.isEmpty ? take(lump, &state) : breakOff(lump, .subdirectories(rest), previous, &state)
             return .directory(node, path, parentDevice: rest.device)
         case .claimed, .finished:
             return nil

@@ -17,7 +17,9 @@ struct EventReaderTests {
         try inotify.add(try scratch.openDirectory(scratch.path), mask: [.create, .attrib, .closeWrite])
     }
 
-    private func reader(limit: Int = 32 << 20, clock: @escaping @Sendable () -> UInt64 = { 0 }) throws -> EventReader {
+    private func reader(limit: Int = 32 << 20, clock: @escaping @Sendable () -> UInt64 = { 0 }) throws
+        -> EventReader
+    {
         try EventReader(inotify, bell: bell, limit: limit, clock: clock)
     }
 

@@ -30,9 +30,11 @@ struct InotifyTests {
         try scratch.write(old.appending("in the new one"))
         try scratch.write(aside.appending("in the opened one"))
 
-        #expect(try events() == [
-            InotifyEvent(watch: watch, mask: .create, name: Array("in the opened one".utf8))
-        ])
+        #expect(
+            try events() == [
+                InotifyEvent(watch: watch, mask: .create, name: Array("in the opened one".utf8))
+            ]
+        )
     }
 
     @Test func aHandleOfAnotherWorldIsRefused() throws {
@@ -57,11 +59,13 @@ struct InotifyTests {
         try scratch.write(directory.appending("between"))
         // Add, then list: a subdirectory is found by the one or by the other, never by neither.
         _ = try scratch.make(directory: Array("d/sub".utf8))
-        #expect(try events() == [
-            InotifyEvent(watch: watch, mask: .create, name: Array("between".utf8)),
-            InotifyEvent(watch: watch, mask: .closeWrite, name: Array("between".utf8)),
-            InotifyEvent(watch: watch, mask: [.create, .isDirectory], name: Array("sub".utf8)),
-        ])
+        #expect(
+            try events() == [
+                InotifyEvent(watch: watch, mask: .create, name: Array("between".utf8)),
+                InotifyEvent(watch: watch, mask: .closeWrite, name: Array("between".utf8)),
+                InotifyEvent(watch: watch, mask: [.create, .isDirectory], name: Array("sub".utf8)),
+            ]
+        )
     }
 
     @Test func bothHalvesOfARenameBearOneCookie() throws {
@@ -101,7 +105,9 @@ struct InotifyTests {
     }
 
     @Test func addingSaysWhyNot() throws {
-        #expect(throws: Errno.noEntry) { try inotify.add(path: scratch.path.appending("missing"), mask: .create) }
+        #expect(throws: Errno.noEntry) {
+            try inotify.add(path: scratch.path.appending("missing"), mask: .create)
+        }
         try scratch.write(scratch.path.appending("file"))
         #expect(throws: Errno.notDirectory) {
             try inotify.add(path: scratch.path.appending("file"), mask: [.create, .onlyDirectory])
@@ -162,7 +168,8 @@ private func maximumQueue() -> Int? {
     let file = OwnedDescriptor(owning: number)
     var buffer = [UInt8](repeating: 0, count: 32)
     let count = file.lend { unsafe read($0, &buffer, buffer.count) }
-    return count > 0 ? Int(buffer[..<count].filter { $0 != 10 }.map { String(UnicodeScalar($0)) }.joined()) : nil
+    return count > 0
+        ? Int(buffer[..<count].filter { $0 != 10 }.map { String(UnicodeScalar($0)) }.joined()) : nil
 }
 
 struct InotifyDecoderTests {
@@ -208,7 +215,9 @@ struct InotifyDecoderTests {
         let seed = UInt64.random(in: 0...UInt64.max)
         var random = SeededRandom(seed)
         for _ in 0..<5_000 {
-            var bytes = (0..<Int.random(in: 0...200, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            var bytes = (0..<Int.random(in: 0...200, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             // Otherwise nearly every length would reach beyond the end.
             if bytes.count > 16 { bytes.replaceSubrange(12..<16, with: [bytes[12] & 0x3F, 0, 0, 0]) }
             let decoded = decodeInotify(bytes)

@@ -54,7 +54,9 @@ private func removeTree(_ path: RawPath) {
     if unsafe unlink(text(path)) == 0 { return }
     if let stream = unsafe opendir(text(path)) {
         while let entry = unsafe readdir(stream) {
-            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { unsafe Array($0.prefix { $0 != 0 }) }
+            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) {
+                unsafe Array($0.prefix { $0 != 0 })
+            }
             if name == [46] || name == [46, 46] { continue }
             removeTree(path.appending(name))
         }

@@ -137,7 +137,9 @@ struct PollThreadTests {
         monitor.notify(1)
         #expect(monitor.await(on: 0, timeout: 1_000_000) { $0.isEmpty ? nil : $0 } == nil)
         #expect(monitor.await(on: 1, timeout: .max) { $0.isEmpty ? 7 : nil } == 7)
-        #expect(throws: Errno.io) { try monitor.withLock { (_: inout String) throws(Errno) in throw Errno.io } }
+        #expect(throws: Errno.io) {
+            try monitor.withLock { (_: inout String) throws(Errno) in throw Errno.io }
+        }
         // The lock was given back.
         #expect(monitor.withLock { $0.count } == 0)
     }

@@ -43,7 +43,11 @@ struct RecordingVisitor: WalkVisitor {
         }
         // What is left becomes a unit of its own.
         let isLast = unit.isLast && unit.remaining == 0
-        sight.kind = .unit(isFirst: unit.isFirst, isLast: isLast, preceding: unit.precedingName.map(Array.init))
+        sight.kind = .unit(
+            isFirst: unit.isFirst,
+            isLast: isLast,
+            preceding: unit.precedingName.map(Array.init)
+        )
         return sight
     }
 
@@ -120,7 +124,11 @@ struct WalkTests {
             var dice = SeededRandom(steps.add(1, ordering: .relaxed).newValue)
             if dice.next() % 3 == 0 { sched_yield() }
         }
-        var walk = OrderedWalk(tree: tree, matcher: TableMatcher(rules), workers: Int.random(in: 0...8, using: &random))
+        var walk = OrderedWalk(
+            tree: tree,
+            matcher: TableMatcher(rules),
+            workers: Int.random(in: 0...8, using: &random)
+        )
         walk.unitSize = 2
         walk.window = [1, 20_000, 1 << 20].randomElement(using: &random) ?? 1
         let armed = Mutex<[RawPath]>([])
@@ -129,7 +137,8 @@ struct WalkTests {
         let visitorSeed = random.next()
         let outcome = walk.run(
             visitor: { number in
-                RecordingVisitor(tree: tree, random: SeededRandom(visitorSeed &+ UInt64(number))) { directory in
+                RecordingVisitor(tree: tree, random: SeededRandom(visitorSeed &+ UInt64(number))) {
+                    directory in
                     armed.withLock { $0.append(directory) }
                 }
             },
@@ -153,7 +162,8 @@ struct WalkTests {
         for sight in sights {
             if let previous { #expect(inOrder(previous, sight), comment) }
             switch sight.kind {
-            case .unlisted(let failure): #expect(unlisted.updateValue(failure, forKey: sight.directory) == nil, comment)
+            case .unlisted(let failure):
+                #expect(unlisted.updateValue(failure, forKey: sight.directory) == nil, comment)
             case .skipped: #expect(skipped.insert(sight.directory).inserted, comment)
             case .unit(let isFirst, let isLast, let preceding):
                 let isNext = previous?.directory == sight.directory
@@ -180,7 +190,8 @@ struct WalkTests {
             let world = WalkWorld.random(&random)
             let rules = WalkRules.random(world, &random)
             let tree = WorldTree(world: world)
-            let start = world.nodes.filter { $0.type == .directory }.randomElement(using: &random)?.path ?? .root
+            let start =
+                world.nodes.filter { $0.type == .directory }.randomElement(using: &random)?.path ?? .root
             var sights: [WalkSight] = []
             let outcome = OrderedWalk(tree: tree, matcher: TableMatcher(rules), workers: 2).run(
                 from: start,
@@ -207,7 +218,11 @@ struct WalkTests {
     @Test func unitsHoldAtMostTheirSize() {
         let tree = flatTree(1_000)
         var sizes: [Int] = []
-        let walk = OrderedWalk(tree: tree, matcher: TableMatcher(WalkRules(seed: 1, selectsAll: true)), workers: 0)
+        let walk = OrderedWalk(
+            tree: tree,
+            matcher: TableMatcher(WalkRules(seed: 1, selectsAll: true)),
+            workers: 0
+        )
         _ = walk.run(
             visitor: { _ in RecordingVisitor(tree: tree, random: SeededRandom(1), isUnkind: false) },
             emit: { sizes.append($0.names.count) }
@@ -222,7 +237,11 @@ struct WalkTests {
         nodes.append(.init(path: "/a/c", type: .file))
         let tree = WorldTree(world: WalkWorld(nodes))
         var names: [[[UInt8]]] = []
-        let walk = OrderedWalk(tree: tree, matcher: TableMatcher(WalkRules(seed: 1, selectsAll: true)), workers: 0)
+        let walk = OrderedWalk(
+            tree: tree,
+            matcher: TableMatcher(WalkRules(seed: 1, selectsAll: true)),
+            workers: 0
+        )
         _ = walk.run(
             visitor: { _ in RecordingVisitor(tree: tree, random: SeededRandom(1), isUnkind: false) },
             emit: { names.append($0.names) }
@@ -232,7 +251,9 @@ struct WalkTests {
 
     @Test func literalNamesThatAreNoNamesAreLeftOut() {
         let tree = flatTree(3)
-        let hostile: [[UInt8]] = [[], [46], [46, 46], Array("f100001".utf8), Array("../f".utf8), [0x66, 0], Array("f100001".utf8)]
+        let hostile: [[UInt8]] = [
+            [], [46], [46, 46], Array("f100001".utf8), Array("../f".utf8), [0x66, 0], Array("f100001".utf8),
+        ]
         var rules = WalkRules(seed: 1, selectsAll: true)
         rules.literals[.root] = hostile
         var names: [[UInt8]] = []
@@ -246,7 +267,11 @@ struct WalkTests {
     @Test(arguments: [0, 1, 2, 5])
     func cancellingStopsAfterTheCurrentOutput(workers: Int) {
         let tree = flatTree(5_000)
-        var walk = OrderedWalk(tree: tree, matcher: TableMatcher(WalkRules(seed: 1, selectsAll: true)), workers: workers)
+        var walk = OrderedWalk(
+            tree: tree,
+            matcher: TableMatcher(WalkRules(seed: 1, selectsAll: true)),
+            workers: workers
+        )
         walk.unitSize = 2
         let cancellation = WalkCancellation()
         var emitted: [WalkSight] = []
@@ -278,7 +303,11 @@ struct WalkTests {
             func skipped(_ directory: RawPath, _ fileSystem: FileSystem) -> Int { 0 }
         }
         let census = Census()
-        let walk = OrderedWalk(tree: tree, matcher: TableMatcher(WalkRules(seed: 1, selectsAll: true)), workers: 4)
+        let walk = OrderedWalk(
+            tree: tree,
+            matcher: TableMatcher(WalkRules(seed: 1, selectsAll: true)),
+            workers: 4
+        )
         var emitted = 0
         let outcome = walk.run(
             cancellation: cancellation,
@@ -293,7 +322,11 @@ struct WalkTests {
     @Test(arguments: [0, 3])
     func anErrorOfTheConsumerEndsTheWalk(workers: Int) {
         let tree = flatTree(3_000)
-        var walk = OrderedWalk(tree: tree, matcher: TableMatcher(WalkRules(seed: 1, selectsAll: true)), workers: workers)
+        var walk = OrderedWalk(
+            tree: tree,
+            matcher: TableMatcher(WalkRules(seed: 1, selectsAll: true)),
+            workers: workers
+        )
         walk.unitSize = 10
         var emitted = 0
         #expect(throws: Errno.noSpace) {
@@ -310,7 +343,11 @@ struct WalkTests {
 
     @Test func nobodyRunsFurtherAheadThanTheWindow() {
         let tree = flatTree(2_000)
-        var walk = OrderedWalk(tree: tree, matcher: TableMatcher(WalkRules(seed: 1, selectsAll: true)), workers: 3)
+        var walk = OrderedWalk(
+            tree: tree,
+            matcher: TableMatcher(WalkRules(seed: 1, selectsAll: true)),
+            workers: 3
+        )
         walk.unitSize = 1
         walk.window = 10 * 4_096
         let ahead = Monitor(0)

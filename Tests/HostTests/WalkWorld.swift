@@ -28,9 +28,11 @@ final class WalkWorld: Sendable {
     }
 
     /// Names that sort differently from their paths, and hostile ones.
-    private static let names: [[UInt8]] = [
-        "a", "b", "a-b", "a.b", "a b", "gcc", "gcc-12", "lib", "lib64", "A", "z", "0", "\n", "a\u{1}", "ü",
-    ].map { Array($0.utf8) } + [[0xFF], [0xC3], [0x01], [0x61, 0xFE]]
+    private static let names: [[UInt8]] =
+        [
+            "a", "b", "a-b", "a.b", "a b", "gcc", "gcc-12", "lib", "lib64", "A", "z", "0", "\n", "a\u{1}",
+            "ü",
+        ].map { Array($0.utf8) } + [[0xFF], [0xC3], [0x01], [0x61, 0xFE]]
 
     static func random(_ random: inout SeededRandom) -> WalkWorld {
         var nodes = [Node(path: .root, type: .directory)]
@@ -39,12 +41,15 @@ final class WalkWorld: Sendable {
             let count = Int.random(in: 0...9, using: &random)
             for name in names.shuffled(using: &random).prefix(count) {
                 let isDirectory = Int.random(in: 0..<5, using: &random) < 2
-                let type: FileType = isDirectory ? .directory : [.file, .link, .fifo].randomElement(using: &random) ?? .file
+                let type: FileType =
+                    isDirectory ? .directory : [.file, .link, .fifo].randomElement(using: &random) ?? .file
                 var node = Node(path: nodes[parent].path.appending(name), type: type)
                 node.device = nodes[parent].device
                 damage(&node, &random)
                 nodes[parent].children.append(nodes.count)
-                if isDirectory { open.insert(nodes.count, at: Int.random(in: 0...open.count, using: &random)) }
+                if isDirectory {
+                    open.insert(nodes.count, at: Int.random(in: 0...open.count, using: &random))
+                }
                 nodes.append(node)
             }
         }
@@ -68,7 +73,9 @@ final class WalkWorld: Sendable {
     }
 }
 
-/// The world as a walk sees it. Descriptors are negative: -2 minus the number of the node.
+/// The world as a walk sees it.
+///
+/// Descriptors are negative: -2 minus the number of the node.
 struct WorldTree: FileTree {
     let world: WalkWorld
     /// Called on every call, to shuffle the threads or to change something.
@@ -80,7 +87,8 @@ struct WorldTree: FileTree {
 
     private func descriptor(_ place: Int) -> OwnedDescriptor { OwnedDescriptor(owning: CInt(-2 - place)) }
 
-    private func child(_ name: ArraySlice<UInt8>, _ directory: borrowing OwnedDescriptor) throws(Errno) -> Int {
+    private func child(_ name: ArraySlice<UInt8>, _ directory: borrowing OwnedDescriptor) throws(Errno) -> Int
+    {
         hook()
         guard let place = world.places[node(directory).path.appending(name)] else { throw .noEntry }
         return place
@@ -94,7 +102,9 @@ struct WorldTree: FileTree {
         return descriptor(place)
     }
 
-    func openPlace(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno) -> OwnedDescriptor {
+    func openPlace(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno)
+        -> OwnedDescriptor
+    {
         descriptor(try child(name, directory))
     }
 
@@ -103,7 +113,9 @@ struct WorldTree: FileTree {
         return attributes(node(file))
     }
 
-    func status(of name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno) -> Attributes {
+    func status(of name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno)
+        -> Attributes
+    {
         let found = world.nodes[try child(name, directory)]
         if let error = found.statusError { throw error }
         return attributes(found)
@@ -134,15 +146,21 @@ struct WorldTree: FileTree {
     func openDirectory(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor)
         throws(Errno) -> OwnedDescriptor
     { throw .noSystemCall }
-    func openFile(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno) -> OwnedDescriptor {
+    func openFile(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno)
+        -> OwnedDescriptor
+    {
         throw .noSystemCall
     }
-    func read(_ file: borrowing OwnedDescriptor, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+    func read(_ file: borrowing OwnedDescriptor, into buffer: UnsafeMutableRawBufferPointer) throws(Errno)
+        -> Int
+    {
         throw .noSystemCall
     }
     func target(of link: borrowing OwnedDescriptor) throws(Errno) -> [UInt8] { throw .noSystemCall }
     func flags(of file: borrowing OwnedDescriptor) throws(Errno) -> FileFlags? { throw .noSystemCall }
-    func xattrs(of file: borrowing OwnedDescriptor) throws(Errno) -> [ExtendedAttribute] { throw .noSystemCall }
+    func xattrs(of file: borrowing OwnedDescriptor) throws(Errno) -> [ExtendedAttribute] {
+        throw .noSystemCall
+    }
 }
 
 /// What a matcher of the tests decides, from the path alone.
@@ -178,7 +196,9 @@ struct WalkRules: Sendable {
     static func random(_ world: WalkWorld, _ random: inout SeededRandom) -> WalkRules {
         var rules = WalkRules(seed: random.next())
         for node in world.nodes where node.type == .directory && Int.random(in: 0..<8, using: &random) == 0 {
-            let known = node.children.map { Array(world.nodes[$0].path.name) }.filter { _ in Bool.random(using: &random) }
+            let known = node.children.map { Array(world.nodes[$0].path.name) }.filter { _ in
+                Bool.random(using: &random)
+            }
             rules.literals[node.path] = (known + [[120, 120], [113]]).shuffled(using: &random)
         }
         return rules
