@@ -1,0 +1,140 @@
+/// The host a report speaks of.
+package struct HostIdentity: Hashable, Sendable {
+    /// The node name of uname(2).
+    package var name: String
+    /// machine-id(5): 32 hexadecimal digits; empty where there is none.
+    package var machineID: String
+    /// /proc/sys/kernel/random/boot_id without its dashes.
+    package var bootID: String
+
+    package init(name: String, machineID: String, bootID: String) {
+        self.name = name
+        self.machineID = machineID
+        self.bootID = bootID
+    }
+}
+
+/// A path that could not be examined.
+package struct ExaminationError: Hashable, Sendable {
+    package var path: RawPath
+    package var failure: Failure
+    /// `EACCES`.
+    package var name: String
+    /// `permission denied`.
+    package var message: String
+
+    package init(path: RawPath, failure: Failure, name: String, message: String) {
+        self.path = path
+        self.failure = failure
+        self.name = name
+        self.message = message
+    }
+}
+
+/// The result of `check`.
+package struct CheckReport: Hashable, Sendable {
+    package var host: HostIdentity
+    package var started: Timestamp
+    package var finished: Timestamp
+    /// `full` or `quick`.
+    package var mode: String
+    package var baseline: BaselineSummary
+    package var summary = CheckSummary()
+    /// One a path, sorted by path.
+    package var findings: [Finding] = []
+    /// The open ones, and those that this check opened.
+    package var gaps: [Gap] = []
+    package var errors: [ExaminationError] = []
+    /// How many files a quick check did not read, because their identity, size and ctime stand as recorded.
+    package var skipped = 0
+    /// Bytes read.
+    package var bytes: UInt64 = 0
+    /// The sum of the bits of the interface.
+    package var exit = 0
+    /// `--fail-on`: what is less severe is shown and sets no bit.
+    package var failOn = Severity.low
+
+    package init(
+        host: HostIdentity,
+        started: Timestamp,
+        finished: Timestamp,
+        mode: String,
+        baseline: BaselineSummary
+    ) {
+        self.host = host
+        self.started = started
+        self.finished = finished
+        self.mode = mode
+        self.baseline = baseline
+    }
+}
+
+/// The result of `baseline create`.
+package struct CreateReport: Hashable, Sendable {
+    package var baseline: BaselineSummary
+    /// Where the file was written.
+    package var file: RawPath
+    package var scope: Scope
+    /// Bytes hashed.
+    package var bytes: UInt64
+    package var started: Timestamp
+    package var finished: Timestamp
+    /// Selected, but unreadable: recorded as unexamined.
+    package var unexamined: [ExaminationError]
+    /// Paths that should not exist, exist, and are approved by this.
+    package var presentAbsent: [RawPath]
+    /// Directories that were not entered because of the file system they lie on, with its name.
+    package var notEntered: [RawPath: String]
+
+    package init(
+        baseline: BaselineSummary,
+        file: RawPath,
+        scope: Scope,
+        bytes: UInt64,
+        started: Timestamp,
+        finished: Timestamp,
+        unexamined: [ExaminationError],
+        presentAbsent: [RawPath],
+        notEntered: [RawPath: String]
+    ) {
+        self.baseline = baseline
+        self.file = file
+        self.scope = scope
+        self.bytes = bytes
+        self.started = started
+        self.finished = finished
+        self.unexamined = unexamined
+        self.presentAbsent = presentAbsent
+        self.notEntered = notEntered
+    }
+}
+
+/// The result of `baseline accept`.
+package struct AcceptReport: Hashable, Sendable {
+    /// A change that was accepted, or why it was refused.
+    package struct Item: Hashable, Sendable {
+        package var seq: Int64
+        package var finding: Finding
+        /// Nil where it was, or would be, accepted; else one sentence.
+        package var refusal: String?
+
+        package init(seq: Int64, finding: Finding, refusal: String? = nil) {
+            self.seq = seq
+            self.finding = finding
+            self.refusal = refusal
+        }
+    }
+
+    package var items: [Item]
+    /// The new baseline; nil with `--dry-run`, where nothing was accepted, or where everything left nothing on disk.
+    package var baseline: BaselineSummary?
+    package var isDryRun: Bool
+    package var reason: String
+
+    package init(items: [Item], baseline: BaselineSummary?, isDryRun: Bool, reason: String) {
+        self.items = items
+        self.baseline = baseline
+        self.isDryRun = isDryRun
+        self.reason = reason
+    }
+}
