@@ -25,14 +25,12 @@ extension SystemClock {
         return Int64(number)
     }
 
-    /// The node name of uname(2); what is not UTF-8 in it comes escaped.
+    /// The node name, as gethostname(2) and uname(2) give it; what is not UTF-8 in it comes escaped.
     private static func nodeName() -> String {
-        var answer = utsname()
-        guard unsafe uname(&answer) == 0 else { return "" }
-        let name = unsafe withUnsafeBytes(of: &answer.nodename) { bytes in
-            unsafe Array(bytes.prefix { $0 != 0 })
-        }
-        return escaped(name)
+        // HOST_NAME_MAX is 64.
+        var name = [CChar](repeating: 0, count: 65)
+        guard unsafe gethostname(&name, name.count - 1) == 0 else { return "" }
+        return escaped(name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) })
     }
 
     private static func identifier(_ path: RawPath) -> String {
