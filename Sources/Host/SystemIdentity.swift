@@ -25,12 +25,14 @@ extension SystemClock {
         return Int64(number)
     }
 
-    /// The node name of uname(2); what is not UTF-8 in it comes escaped.
+    /// The node name (gethostname(2)); what is not UTF-8 in it comes escaped.
     private static func nodeName() -> String {
-        var answer = utsname()
-        guard unsafe uname(&answer) == 0 else { return "" }
-        let name = unsafe withUnsafeBytes(of: &answer.nodename) { bytes in
-            unsafe Array(bytes.prefix { $0 != 0 })
+        // Linux allows 64 bytes.
+        let name = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer -> [UInt8] in
+            guard let start = buffer.baseAddress, unsafe gethostname(start, buffer.count) == 0 else {
+                return []
+            }
+            return unsafe buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
         }
         return escaped(name)
     }
