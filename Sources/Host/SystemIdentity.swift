@@ -25,12 +25,16 @@ extension SystemClock {
         return Int64(number)
     }
 
-    /// The node name, as gethostname(2) and uname(2) give it; what is not UTF-8 in it comes escaped.
+    /// The node name (gethostname(2)); what is not UTF-8 in it comes escaped.
     private static func nodeName() -> String {
-        // HOST_NAME_MAX is 64.
-        var name = [CChar](repeating: 0, count: 65)
-        guard unsafe gethostname(&name, name.count - 1) == 0 else { return "" }
-        return escaped(name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) })
+        // Linux allows 64 bytes.
+        let name = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer -> [UInt8] in
+            guard let start = buffer.baseAddress, unsafe gethostname(start, buffer.count) == 0 else {
+                return []
+            }
+            return unsafe buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        }
+        return escaped(name)
     }
 
     private static func identifier(_ path: RawPath) -> String {
