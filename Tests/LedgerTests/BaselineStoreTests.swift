@@ -21,16 +21,28 @@ import Testing
     private var trusted: [PublicKey] { [key.publicKey] }
 
     /// A writer of a finished file whose one record tells the generations apart.
-    private func stage(_ generation: Int64, in store: BaselineStore) throws -> (BaselineWriter, BaselineSummary) {
+    private func stage(_ generation: Int64, in store: BaselineStore) throws -> (
+        BaselineWriter, BaselineSummary
+    ) {
         let writer = try BaselineWriter(to: store.temporaryPath(), rules: someRules)
-        for run in runs([record("/usr/bin/cc", inode: UInt64(generation))], rules: someRules) { try writer.append(run) }
+        for run in runs([record("/usr/bin/cc", inode: UInt64(generation))], rules: someRules) {
+            try writer.append(run)
+        }
         var manifest = someManifest
         manifest.generation = generation
         return (writer, try writer.finish(manifest, key: key))
     }
 
     private func event(_ action: BaselineEvent.Action, _ summary: BaselineSummary) -> BaselineEvent {
-        BaselineEvent(action: action, baseline: summary, reason: "upgrade", uid: 0, loginuid: 1_000, accepted: [3], paths: 1)
+        BaselineEvent(
+            action: action,
+            baseline: summary,
+            reason: "upgrade",
+            uid: 0,
+            loginuid: 1_000,
+            accepted: [3],
+            paths: 1
+        )
     }
 
     @discardableResult
@@ -63,7 +75,9 @@ import Testing
     }
 
     @Test func anApprovalReplacesTheBaseline() throws {
-        #expect(throws: BaselineError.missing(store.path)) { try store.open(history: history, trusting: trusted) }
+        #expect(throws: BaselineError.missing(store.path)) {
+            try store.open(history: history, trusting: trusted)
+        }
         #expect(try store.nextGeneration(after: nil, history: history) == 1)
         let first = try approve(1, .created, in: store)
         let opened = try store.open(history: history, trusting: trusted)
@@ -111,7 +125,9 @@ import Testing
     @Test func approvalsThatCrossAreRefused() throws {
         let first = try approve(1, .created, in: store)
         let second = try approve(2, in: store, basedOn: first.root)
-        #expect(throws: BaselineError.superseded(known: second)) { try approve(2, in: store, basedOn: first.root) }
+        #expect(throws: BaselineError.superseded(known: second)) {
+            try approve(2, in: store, basedOn: first.root)
+        }
         #expect(try store.open(history: history, trusting: trusted).reader.summary == second)
         #expect(try actions().count == 4)
     }
@@ -168,7 +184,9 @@ import Testing
             #expect(opened.reader.summary == expected)
             #expect(opened.anchor == (isReplaced ? .pending : .confirmed))
         } else {
-            #expect(throws: BaselineError.missing(store.path)) { try store.open(history: reader, trusting: trusted) }
+            #expect(throws: BaselineError.missing(store.path)) {
+                try store.open(history: reader, trusting: trusted)
+            }
         }
         switch try store.recover(history: history, at: noon) {
         case .nothing: #expect(step == .intend)
@@ -236,7 +254,9 @@ import Testing
         }
         let (writer, summary) = try stage(1, in: slow)
         let (path, approval, history, store) = (writer.path, event(.created, summary), history, store)
-        let approving = Thread { _ = try? slow.replace(with: path, event: approval, history: history, at: noon) }
+        let approving = Thread {
+            _ = try? slow.replace(with: path, event: approval, history: history, at: noon)
+        }
         entered.wait()
         let outcome = Mutex<Recovery?>(nil)
         let recovering = Thread {
@@ -269,7 +289,9 @@ import Testing
         let whole = try read(store.path)
         try write(Array(whole.dropLast()), to: store.path)
         #expect(try store.recover(history: history, at: noon) == .undecided)
-        #expect(throws: BaselineError.cutOff(store.path)) { try store.open(history: history, trusting: trusted) }
+        #expect(throws: BaselineError.cutOff(store.path)) {
+            try store.open(history: history, trusting: trusted)
+        }
         try write(whole, to: store.path)
         guard case .completed = try store.recover(history: history, at: noon) else {
             Issue.record("the restored baseline completes its approval")
@@ -293,6 +315,8 @@ import Testing
         try store.replace(with: staged.path, event: event(.imported, summary), history: history, at: noon)
         let opened = try store.open(history: history, trusting: trusted)
         #expect((opened.anchor, opened.reader.summary) == (.confirmed, summary))
-        #expect(throws: BaselineError.missing(state.file("none"))) { try store.stage(copyOf: state.file("none")) }
+        #expect(throws: BaselineError.missing(state.file("none"))) {
+            try store.stage(copyOf: state.file("none"))
+        }
     }
 }

@@ -77,7 +77,9 @@ func record(_ path: RawPath, inode: UInt64 = 1, rule: RuleID = "gcc.driver") -> 
 func runs(_ records: [Record], rules: [RuleID]) -> [EncodedRun] {
     var runs: [EncodedRun] = []
     for record in records {
-        if runs.last?.directory != record.path.parent { runs.append(EncodedRun(directory: record.path.parent)) }
+        if runs.last?.directory != record.path.parent {
+            runs.append(EncodedRun(directory: record.path.parent))
+        }
         let index = UInt16(rules.firstIndex(of: record.rule) ?? 0)
         runs[runs.count - 1].append(record, ruleIndex: index)
     }

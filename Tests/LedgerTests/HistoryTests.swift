@@ -49,7 +49,9 @@ func start(_ pid: Int64 = 1) -> Event {
         history = try History.open(at: state.path, access: .readWrite)
     }
 
-    private func at(_ seconds: Int64) -> Timestamp { Timestamp(seconds: noon.seconds + seconds, nanoseconds: 7) }
+    private func at(_ seconds: Int64) -> Timestamp {
+        Timestamp(seconds: noon.seconds + seconds, nanoseconds: 7)
+    }
 
     // MARK: Rows
 
@@ -76,11 +78,19 @@ func start(_ pid: Int64 = 1) -> Event {
 
     @Test func chainValuesAreThoseOfTheDocument() throws {
         let entry = try history.append(stop(), at: at(0))
-        let genesis = LedgerHasher.digest([UInt8](repeating: 0, count: 32), Array("millwarden history 1\0".utf8), history.id.bytes)
+        let genesis = LedgerHasher.digest(
+            [UInt8](repeating: 0, count: 32),
+            Array("millwarden history 1\0".utf8),
+            history.id.bytes
+        )
         let body = Array(#"{"reason":"SIGTERM","pid":1}"#.utf8)
         let time = UInt64(noon.seconds) * 1_000_000_000 + 7
-        func little(_ value: UInt64, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(value >> (8 * UInt64($0)) & 0xFF) } }
-        let row = little(1, 8) + little(time, 8) + little(4, 4) + Array("stop".utf8) + little(UInt64(body.count), 4) + body
+        func little(_ value: UInt64, _ count: Int) -> [UInt8] {
+            (0..<count).map { UInt8(value >> (8 * UInt64($0)) & 0xFF) }
+        }
+        let row =
+            little(1, 8) + little(time, 8) + little(4, 4) + Array("stop".utf8) + little(UInt64(body.count), 4)
+            + body
         #expect(entry.chain == LedgerHasher.digest(genesis.bytes, row))
     }
 
@@ -140,7 +150,9 @@ func start(_ pid: Int64 = 1) -> Event {
         await withTaskGroup(of: Bool.self) { group in
             for writer in 0..<2 {
                 group.addTask {
-                    guard let history = try? History.open(at: state.path, access: .readWrite) else { return false }
+                    guard let history = try? History.open(at: state.path, access: .readWrite) else {
+                        return false
+                    }
                     return (0..<50).allSatisfy { round in
                         (try? history.append(stop(Int64(writer * 1_000 + round)), at: noon)) != nil
                     }
@@ -183,7 +195,9 @@ func start(_ pid: Int64 = 1) -> Event {
             finding("/b/3", rule: "r.1", severity: .critical, verdict: .authorized),
             finding("/b/4", rule: "r.3", severity: .medium),
         ]
-        for (index, finding) in findings.enumerated() { try history.append(.change(finding), at: at(Int64(index))) }
+        for (index, finding) in findings.enumerated() {
+            try history.append(.change(finding), at: at(Int64(index)))
+        }
         try history.append(start(), at: at(4))
         func seqs(_ change: (inout HistoryFilter) -> Void) throws -> [Int64] {
             var filter = HistoryFilter()
@@ -203,10 +217,12 @@ func start(_ pid: Int64 = 1) -> Event {
         #expect(try seqs { $0.verdicts = [.unauthorized] } == [2, 4])
         #expect(try seqs { $0.events = ["start"] } == [5])
         #expect(try seqs { $0.path = { $0.isWithin("/b") } } == [3, 4])
-        #expect(try seqs { filter in
-            filter.path = { $0.isWithin("/b") }
-            (filter.isNewestFirst, filter.limit) = (true, 1)
-        } == [4])
+        #expect(
+            try seqs { filter in
+                filter.path = { $0.isWithin("/b") }
+                (filter.isNewestFirst, filter.limit) = (true, 1)
+            } == [4]
+        )
     }
 
     @Test func theLastRunSaysHowItEnded() throws {
@@ -228,7 +244,12 @@ func start(_ pid: Int64 = 1) -> Event {
 
     @Test func gapsCountUpAndCloseOnce() throws {
         let (gaps, _) = try history.write { transaction throws(HistoryError) in
-            let first = try transaction.openGap(.queueOverflow, scope: ["/usr", "/etc"], at: noon, detail: "16384 events")
+            let first = try transaction.openGap(
+                .queueOverflow,
+                scope: ["/usr", "/etc"],
+                at: noon,
+                detail: "16384 events"
+            )
             return [first, try transaction.openGap(.down, scope: ["/"], at: noon)]
         }
         #expect(gaps.map(\.id) == [1, 2])
@@ -240,7 +261,9 @@ func start(_ pid: Int64 = 1) -> Event {
         #expect(entries.map(\.event) == [.gapClosed(closed)])
         #expect(try history.openGaps() == [gaps[1]])
         #expect(throws: HistoryError.refused("no gap 1 is open")) {
-            try history.write { transaction throws(HistoryError) in try transaction.closeGap(1, found: 0, at: noon) }
+            try history.write { transaction throws(HistoryError) in
+                try transaction.closeGap(1, found: 0, at: noon)
+            }
         }
         let (third, _) = try history.write { transaction throws(HistoryError) in
             try transaction.openGap(.scope, scope: [], at: noon)
@@ -289,11 +312,16 @@ func start(_ pid: Int64 = 1) -> Event {
 
     @Test func whatIsUndoneStaysUntilItIsAcknowledged() throws {
         try change { transaction throws(HistoryError) in try transaction.setStanding(standing("/a", 1)) }
-        let (undone, _) = try history.write { transaction throws(HistoryError) in try transaction.undo("/a", at: noon) }
+        let (undone, _) = try history.write { transaction throws(HistoryError) in
+            try transaction.undo("/a", at: noon)
+        }
         #expect((undone?.isCurrent, undone?.resolved, undone?.seq) == (false, noon, 1))
         #expect(try history.allStanding() == [undone].compactMap { $0 })
         #expect(try history.currentStanding("/a") == nil)
-        #expect(try history.write { transaction throws(HistoryError) in try transaction.undo("/a", at: noon) }.result == nil)
+        #expect(
+            try history.write { transaction throws(HistoryError) in try transaction.undo("/a", at: noon) }
+                .result == nil
+        )
         try change { transaction throws(HistoryError) in
             try transaction.setStanding(standing("/b", 2))
             try transaction.acknowledge([1, 2])

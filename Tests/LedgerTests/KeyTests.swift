@@ -112,7 +112,9 @@ import Testing
     }
 
     @Test func missingKeysAreNamed() throws {
-        #expect(throws: KeyError.missing(store.publicKeyPath(.baseline))) { try store.trustedKeys(configured: []) }
+        #expect(throws: KeyError.missing(store.publicKeyPath(.baseline))) {
+            try store.trustedKeys(configured: [])
+        }
         #expect(throws: KeyError.missing(store.privateKeyPath(.host))) { try store.signingKey(.host) }
     }
 
@@ -134,7 +136,9 @@ import Testing
     ])
     func otherKindsOfKeysAreNamed(body: String, type: String) {
         let pem = "-----BEGIN PUBLIC KEY-----\n\(body)\n-----END PUBLIC KEY-----\n"
-        #expect(throws: KeyError.wrongType("/k", found: type)) { try PublicKey(pem: Array(pem.utf8), path: "/k") }
+        #expect(throws: KeyError.wrongType("/k", found: type)) {
+            try PublicKey(pem: Array(pem.utf8), path: "/k")
+        }
     }
 
     @Test func anEncryptedKeyIsRefusedWithoutAsking() {

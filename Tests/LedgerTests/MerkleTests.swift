@@ -7,12 +7,15 @@ import Testing
     /// The tree of RFC 6962, section 2.1, written out by hand for up to seven leaves.
     @Test func rootsAreThoseOfTheRFC() {
         func leaf(_ value: UInt8) -> Digest { LedgerHasher.digest([0, value]) }
-        func node(_ left: Digest, _ right: Digest) -> Digest { LedgerHasher.digest([1] + left.bytes + right.bytes) }
+        func node(_ left: Digest, _ right: Digest) -> Digest {
+            LedgerHasher.digest([1] + left.bytes + right.bytes)
+        }
         let leaves = (0..<7).map { leaf($0) }
         let pairs = [node(leaves[0], leaves[1]), node(leaves[2], leaves[3]), node(leaves[4], leaves[5])]
         let four = node(pairs[0], pairs[1])
         let expected = [
-            LedgerHasher.digest([]), leaves[0], pairs[0], node(pairs[0], leaves[2]), four, node(four, leaves[4]),
+            LedgerHasher.digest([]), leaves[0], pairs[0], node(pairs[0], leaves[2]), four,
+            node(four, leaves[4]),
             node(four, pairs[2]), node(four, node(pairs[2], leaves[6])),
         ]
         var hasher = LedgerHasher()

@@ -24,13 +24,18 @@ final class Thread: Sendable {
         let start = Start(body: body, done: done)
         var number = pthread_t()
         let context = unsafe Unmanaged.passRetained(start).toOpaque()
-        _ = unsafe pthread_create(&number, nil, { context in
-            guard let context = unsafe context else { return nil }
-            let start = unsafe Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
-            start.body()
-            start.done.ring()
-            return nil
-        }, context)
+        _ = unsafe pthread_create(
+            &number,
+            nil,
+            { context in
+                guard let context = unsafe context else { return nil }
+                let start = unsafe Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
+                start.body()
+                start.done.ring()
+                return nil
+            },
+            context
+        )
         pthread_detach(number)
     }
 
