@@ -8,11 +8,12 @@
 /// | 1 | 1 examined, 2 unexamined; for 2 follow operation (1) and errno (4) and nothing else |
 /// | 1 | type, as `FileType` |
 /// | 2 | mode |
-/// | 4 × 4 | uid, gid, links, flags |
+/// | 4 × 3 | uid, gid, links |
 /// | 8 × 2 | size, inode |
 /// | 12 × 2 | mtime and ctime: seconds (8, signed), nanoseconds (4) |
 /// | 1 [+ 12] | 1 and btime, or 0 |
 /// | 8 | device: major (4), minor (4) |
+/// | 4 | flags |
 /// | 1 [+ 8] | 1 and the node's number, or 0 |
 /// | 1 [+ 32 or 1] | 0 no content, 1 and a SHA-256, 2 and an `UnhashedReason` |
 /// | 1 [+ 2 + n] | 1 and the link target with its length, or 0 |
@@ -36,7 +37,6 @@ package enum StateCodec {
         output.append(little: attributes.uid)
         output.append(little: attributes.gid)
         output.append(little: attributes.links)
-        output.append(little: attributes.flags.rawValue)
         output.append(little: attributes.size)
         output.append(little: attributes.inode)
         append(attributes.mtime, to: &output)
@@ -49,6 +49,7 @@ package enum StateCodec {
         }
         output.append(little: attributes.device.major)
         output.append(little: attributes.device.minor)
+        output.append(little: attributes.flags.rawValue)
         if let node = attributes.node {
             output.append(1)
             output.append(little: node.major)
@@ -84,6 +85,16 @@ package enum StateCodec {
         }
     }
 
+    /// Where btime's presence is told: after kind, type, mode, three numbers, size, inode, mtime and ctime.
+    private static let btimeOffset = 2 + 2 + 3 * 4 + 2 * 8 + 2 * 12
+
+    /// The length of the part that one statx(2) tells without opening the file and that stays the same over a reboot:
+    /// everything up to btime. Nil where the state is not that of an examined path.
+    package static func statusLength(of state: ArraySlice<UInt8>) -> Int? {
+        guard state.count > btimeOffset, state.first == 1 else { return nil }
+        return btimeOffset + (state[state.startIndex + btimeOffset] == 1 ? 13 : 1)
+    }
+
     /// Reads one state; nil where the bytes are not exactly what `append` writes.
     package static func decode(_ reader: inout ByteReader, isRacy: Bool) -> RecordedState? {
         switch reader.byte() {
@@ -101,20 +112,21 @@ package enum StateCodec {
     private static func attributes(_ reader: inout ByteReader) -> Attributes? {
         guard let type = reader.byte().flatMap(FileType.init), let mode: UInt16 = reader.little(),
             let uid: UInt32 = reader.little(), let gid: UInt32 = reader.little(),
-            let links: UInt32 = reader.little(), let flags: UInt32 = reader.little(),
+            let links: UInt32 = reader.little(),
             let size: UInt64 = reader.little(), let inode: UInt64 = reader.little(),
             let mtime = timestamp(&reader), let ctime = timestamp(&reader)
         else { return nil }
         var attributes = Attributes(type: type)
         attributes.mode = mode
         (attributes.uid, attributes.gid, attributes.links) = (uid, gid, links)
-        attributes.flags = FileFlags(rawValue: flags)
         (attributes.size, attributes.inode) = (size, inode)
         (attributes.mtime, attributes.ctime) = (mtime, ctime)
         guard let btime = reader.optional(timestamp) else { return nil }
         attributes.btime = btime
-        guard let device = number(&reader), let node = reader.optional(number) else { return nil }
+        guard let device = number(&reader), let flags: UInt32 = reader.little(), let node = reader.optional(number)
+        else { return nil }
         (attributes.device, attributes.node) = (device, node)
+        attributes.flags = FileFlags(rawValue: flags)
         switch reader.byte() {
         case 0: break
         case 1:

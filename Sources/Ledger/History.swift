@@ -112,6 +112,7 @@ package final class History: Sendable {
     /// - Throws: `HistoryError.full`, `.busy`, `.readOnly`, … after which the same may be tried again; `.replaced` where
     ///   the file is no longer the one that was opened.
     /// - Returns: What `body` returned, and the entries it appended.
+    @discardableResult
     package func write<Result>(
         _ body: (inout HistoryTransaction) throws(HistoryError) -> Result
     ) throws(HistoryError) -> (result: Result, entries: [Entry]) {

@@ -49,14 +49,16 @@ package struct HistoryTransaction: ~Copyable {
     }
 
     /// Opens a gap under the next number.
+    /// - Parameter since: when it began, where that was earlier than it is noted.
     package mutating func openGap(
         _ reason: Gap.Reason,
         scope: [RawPath],
         at time: Timestamp,
+        since: Timestamp? = nil,
         detail: String? = nil
     ) throws(HistoryError) -> Gap {
         let last = try attempt(path) { try Int64.fetchOne(database, sql: "SELECT max(id) FROM gap") }
-        let gap = Gap(id: (last ?? 0) + 1, reason: reason, scope: scope, opened: time, detail: detail)
+        let gap = Gap(id: (last ?? 0) + 1, reason: reason, scope: scope, opened: since ?? time, detail: detail)
         let entry = try append(.gapOpened(gap), at: time)
         try execute("INSERT INTO gap (id, opened) VALUES (?, ?)", [gap.id, entry.seq])
         return gap

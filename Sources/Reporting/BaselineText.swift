@@ -1,0 +1,161 @@
+package import Integrity
+
+extension CreateReport {
+    /// The report of `baseline create` for a person.
+    package func text(_ style: TextStyle = .plain) -> String {
+        var page = TextPage(style)
+        page.sentence(verdictLine, paint: unexamined.isEmpty ? .good : .warning)
+        page.blank()
+        page.name(file, label: padded("written to", 13))
+        page.key(baseline.signedBy)
+        page.name(baseline.root.description, label: padded("root", 7))
+        page.pair("packs", scope.packs.isEmpty ? "none" : scope.packs.map(safe).joined(separator: ", "))
+        for (position, home) in scope.homes.enumerated() {
+            page.name(home, label: padded(position == 0 ? "homes" : "", 13))
+        }
+        let duration = durationText(finished.nanoseconds(since: started))
+        page.pair("took", "\(duration), \(byteText(bytes)) hashed")
+        if !presentAbsent.isEmpty {
+            page.blank()
+            page.sentence("WARNING: \(presentSentence)", paint: .bad)
+            page.blank()
+            for path in presentAbsent { page.name(path, indent: 2, paint: .bad) }
+        }
+        if !unexamined.isEmpty {
+            page.blank()
+            page.sentence("NOT EXAMINED (\(counted(unexamined.count, "path")))", paint: .warning)
+            page.blank()
+            for error in unexamined { page.error(error) }
+        }
+        if !notEntered.isEmpty {
+            page.blank()
+            page.sentence("NOT ENTERED, because of the file system (\(notEntered.count))", paint: .heading)
+            page.blank()
+            for place in notEnteredSorted {
+                page.name(place.path, label: "  " + padded(safe(place.fileSystem), 10))
+            }
+        }
+        nextSteps(&page)
+        return page.text
+    }
+
+    private var verdictLine: String {
+        let missing = unexamined.isEmpty ? "" : ", \(unexamined.count) unreadable"
+        return
+            "CREATED: baseline \(baseline.generation) with \(counted(baseline.entries, "record"))\(missing)"
+    }
+
+    private var presentSentence: String {
+        counted(
+            presentAbsent.count,
+            "path that should not exist does, and is now approved",
+            "paths that should not exist do, and are now approved"
+        )
+            + "; look at each before you rely on this baseline"
+    }
+
+    private func nextSteps(_ page: inout TextPage) {
+        page.blank()
+        page.sentence("NEXT", paint: .heading)
+        if !unexamined.isEmpty {
+            page.sentence("See what would let the rest be read, then make the baseline again:", indent: 2)
+            page.command("millwarden doctor")
+        }
+        page.sentence("Keep a copy off this host, so that nobody here can replace it unseen:", indent: 2)
+        page.command("millwarden baseline export FILE")
+        page.sentence("Watch from now on, or check now and then:", indent: 2)
+        page.command("systemctl enable --now millwarden")
+        page.command("millwarden check")
+    }
+}
+
+extension AcceptReport {
+    /// The report of `baseline accept` for a person: exactly what was or would be approved, and what was refused.
+    package func text(_ style: TextStyle = .plain) -> String {
+        var page = TextPage(style)
+        let accepted = items.filter { $0.refusal == nil }
+        let refused = items.filter { $0.refusal != nil }
+        page.sentence(verdictLine(accepted.count, refused.count), paint: refused.isEmpty ? .good : .warning)
+        page.blank()
+        page.pair("reason", safe(reason))
+        if let baseline {
+            page.pair(
+                "baseline",
+                "\(baseline.generation) of \(baseline.created.utc), \(counted(baseline.entries, "record"))"
+            )
+            page.key(baseline.signedBy)
+        }
+        if !refused.isEmpty {
+            page.blank()
+            page.sentence("REFUSED (\(refused.count))", paint: .bad)
+            for item in refused { self.item(item, &page) }
+        }
+        if !accepted.isEmpty {
+            page.blank()
+            page.sentence(
+                "\(isDryRun ? "WOULD BE ACCEPTED" : "ACCEPTED") (\(accepted.count))",
+                paint: .heading
+            )
+            for item in accepted { self.item(item, &page) }
+        }
+        nextSteps(accepted.count, refused.count, &page)
+        return page.text
+    }
+
+    private func verdictLine(_ accepted: Int, _ refused: Int) -> String {
+        let refusal = refused > 0 ? ", \(refused) refused" : ""
+        guard accepted > 0 else {
+            return "NOTHING ACCEPTED: " + (refused > 0 ? "\(refused) refused" : "no change was selected")
+        }
+        let changes = counted(accepted, "change")
+        if isDryRun { return "DRY RUN: \(changes) would be accepted\(refusal); nothing was written" }
+        let place = baseline.map { " into baseline \($0.generation)" } ?? ""
+        return "ACCEPTED: \(changes)\(place)\(refusal)"
+    }
+
+    private func item(_ item: Item, _ page: inout TextPage) {
+        page.blank()
+        page.finding(item.finding)
+        page.pair("entry", String(item.seq), indent: 4, column: 9)
+        if let refusal = item.refusal { page.pair("refused", safe(refusal), indent: 4, column: 9) }
+    }
+
+    private func nextSteps(_ accepted: Int, _ refused: Int, _ page: inout TextPage) {
+        page.blank()
+        page.sentence("NEXT", paint: .heading)
+        if refused > 0 {
+            page.sentence("Look at what changed since it was last observed, then accept again:", indent: 2)
+            page.command("millwarden check")
+        }
+        if accepted == 0 && refused == 0 {
+            page.sentence("See which changes stand:", indent: 2)
+            page.command("millwarden check --quick")
+        }
+        if accepted > 0 && isDryRun {
+            page.sentence(
+                "If this is what you want to approve, run the same command without --dry-run.",
+                indent: 2
+            )
+        }
+        if accepted > 0 && !isDryRun && baseline != nil {
+            page.sentence("Keep a copy of the new baseline off this host:", indent: 2)
+            page.command("millwarden baseline export FILE")
+        }
+        if accepted > 0 && !isDryRun && baseline == nil {
+            page.sentence("The changes are acknowledged; the baseline stays as it was.", indent: 2)
+        }
+    }
+}
+
+extension Record {
+    /// The text of `baseline show PATH`: everything that is recorded.
+    package func text(_ style: TextStyle = .plain) -> String {
+        var page = TextPage(style)
+        page.name(path, paint: .heading)
+        guard case .object(var object) = json else { return page.text }
+        object["path"] = nil
+        object["path_base64"] = nil
+        page.members(object, indent: 2)
+        return page.text
+    }
+}

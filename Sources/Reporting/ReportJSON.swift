@@ -1,0 +1,133 @@
+internal import Host
+package import Integrity
+
+extension CheckReport {
+    /// `millwarden.check/1`; `docs/schema/check.json` describes it.
+    package var json: JSON {
+        var object = JSONObject()
+        object.append("schema", .string("millwarden.check/1"))
+        object.append("host", .string(host.name))
+        object.append("machine_id", .string(host.machineID))
+        object.append("boot_id", .string(host.bootID))
+        object.append("started", .string(started.description))
+        object.append("finished", .string(finished.description))
+        object.append("mode", .string(mode))
+        object.append("baseline", .object(baseline.members))
+        object.append("summary", summary.json)
+        object.append("findings", .array(findings.map { .object($0.members) }))
+        object.append("gaps", .array(gaps.map(\.json)))
+        object.append("errors", .array(errors.map(\.json)))
+        object.append("skipped", .int(Int64(skipped)))
+        object.append("bytes", .int(Int64(clamping: bytes)))
+        object.append("fail_on", .string(failOn.name))
+        object.append("exit", .int(Int64(exit)))
+        return .object(object)
+    }
+}
+
+extension ExaminationError {
+    package var json: JSON {
+        var object = JSONObject()
+        object.append(bytes: path.bytes, as: "path")
+        object.append("operation", .string(failure.operation.name))
+        object.append("error", .string(name))
+        object.append("message", .string(message))
+        return .object(object)
+    }
+}
+
+extension CreateReport {
+    /// `millwarden.baseline-create/1`; `docs/schema/baseline-create.json` describes it.
+    package var json: JSON {
+        var object = JSONObject()
+        object.append("schema", .string("millwarden.baseline-create/1"))
+        object.append("started", .string(started.description))
+        object.append("finished", .string(finished.description))
+        object.append(bytes: file.bytes, as: "file")
+        object.append("baseline", .object(baseline.members))
+        object.append("scope", scope.json)
+        object.append("bytes", .int(Int64(clamping: bytes)))
+        object.append("unexamined", .array(unexamined.map(\.json)))
+        object.append(list: presentAbsent.map(\.bytes), as: "present_absent")
+        object.append("not_entered", .array(notEnteredSorted.map(CreateReport.json)))
+        return .object(object)
+    }
+
+    /// In the order of paths, so that two runs say the same.
+    var notEnteredSorted: [(path: RawPath, fileSystem: String)] {
+        notEntered.sorted { $0.key < $1.key }.map { (path: $0.key, fileSystem: $0.value) }
+    }
+
+    private static func json(_ place: (path: RawPath, fileSystem: String)) -> JSON {
+        var object = JSONObject()
+        object.append(bytes: place.path.bytes, as: "path")
+        object.append("fstype", .string(place.fileSystem))
+        return .object(object)
+    }
+}
+
+extension Scope {
+    package var json: JSON {
+        var object = JSONObject()
+        object.append("rules", .string(rules.description))
+        object.append("packs", .array(packs.map(JSON.string)))
+        object.append(list: homes.map(\.bytes), as: "homes")
+        return .object(object)
+    }
+}
+
+extension AcceptReport {
+    /// `millwarden.baseline-accept/1`; `docs/schema/baseline-accept.json` describes it.
+    package var json: JSON {
+        var object = JSONObject()
+        object.append("schema", .string("millwarden.baseline-accept/1"))
+        object.append("dry_run", .bool(isDryRun))
+        object.append("reason", .string(reason))
+        object.append("items", .array(items.map(\.json)))
+        object.append("baseline", baseline.map { .object($0.members) } ?? .null)
+        return .object(object)
+    }
+}
+
+extension AcceptReport.Item {
+    /// The row, whether it is part of the approval, and the finding's keys.
+    package var json: JSON {
+        var object = JSONObject()
+        object.append("seq", .int(seq))
+        object.append("accepted", .bool(refusal == nil))
+        object.append("refusal", .optional(refusal))
+        object.append(contentsOf: finding.members)
+        return .object(object)
+    }
+}
+
+extension Record {
+    /// The line of `baseline show --format jsonl`; `docs/schema/baseline-record.json` describes it.
+    package var json: JSON {
+        var object = JSONObject()
+        object.append(bytes: path.bytes, as: "path")
+        object.append("rule", .string(rule))
+        object.append(bytes: via?.bytes, as: "via")
+        switch state {
+        case .examined(let attributes, let isRacy):
+            object.append("racy", .bool(isRacy))
+            object.append("attributes", attributes.json)
+            object.append("unexamined", .null)
+        case .unexamined(let failure):
+            object.append("racy", .bool(false))
+            object.append("attributes", .null)
+            object.append("unexamined", failure.json)
+        }
+        return .object(object)
+    }
+}
+
+extension Failure {
+    fileprivate var json: JSON {
+        var object = JSONObject()
+        object.append("operation", .string(operation.name))
+        object.append("error", .string(Errno(errno).name))
+        object.append("message", .string(Errno(errno).message))
+        return .object(object)
+    }
+}
