@@ -1,3 +1,4 @@
+internal import Host
 package import Integrity
 
 /// An Ed25519 public key (RFC 8032).
@@ -12,7 +13,7 @@ package struct PublicKey: Hashable, Sendable {
     }
 
     /// SHA-256 of the raw key.
-    package var fingerprint: Digest { LedgerHasher.digest(raw) }
+    package var fingerprint: Digest { SHA256Hasher.digest(of: raw) }
 
     /// `ed25519:` and the fingerprint in hexadecimal, the form of every report.
     package var id: String { PublicKey.id(fingerprint) }

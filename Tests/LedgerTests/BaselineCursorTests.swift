@@ -1,19 +1,20 @@
 import CLinux
 import Host
 import Integrity
+import TestSupport
 import Testing
 
 @testable import Ledger
 
 @Suite struct BaselineCursorTests {
-    let state: StateDirectory
+    let state: TemporaryDirectory
     let key: SigningKey
     let file: RawPath
 
     init() throws {
-        state = try StateDirectory()
+        state = try TemporaryDirectory()
         key = try SigningKey.generate()
-        file = state.file("b.mwb")
+        file = state.appending("b.mwb")
     }
 
     /// Records of random paths whose names are likely to sort wrongly when somebody forgets what a slash is.
@@ -36,13 +37,12 @@ import Testing
     }
 
     @Test func seekingAndReadingAgreeWithASortedArray() throws {
-        let seed = UInt64.random(in: .min ... .max)
-        var generator = SeededGenerator(seed)
+        var generator = SeededGenerator()
         for count in [1, 2, 50, 3_000] {
             let records = randomPaths(count, &generator).map { record($0) }
             try writeBaseline(records, to: file, key: key)
             let reader = try BaselineReader.open(file, trusting: [key.publicKey])
-            #expect(try allRecords(reader) == records, "seed \(seed)")
+            #expect(try allRecords(reader) == records, "\(generator)")
             try reader.verifyRecords()
             var cursor = reader.makeCursor()
             let keys = records.map(\.path.orderKey)
@@ -55,28 +55,28 @@ import Testing
             {
                 try cursor.seek(directory: path.parent, after: path.name)
                 let behind = ordinal(from: path.orderKey + [0])
-                #expect(cursor.ordinal == behind, "seed \(seed), behind \(path)")
+                #expect(cursor.ordinal == behind, "\(generator), behind \(path)")
                 #expect(
                     try cursor.next()?.decode() == (behind < count ? records[behind] : nil),
-                    "seed \(seed)"
+                    "\(generator)"
                 )
                 try cursor.seek(directory: path.parent, to: path.name)
                 #expect(
                     try cursor.next()?.ordinal ?? count == ordinal(from: path.orderKey),
-                    "seed \(seed), at \(path)"
+                    "\(generator), at \(path)"
                 )
                 // What stands in the directory begins with its components, each with its NUL, and one more.
                 try cursor.seek(directory: path)
                 let within = ordinal(from: path.components.flatMap { $0 + [0] } + [0])
-                #expect(try cursor.next()?.ordinal ?? count == within, "seed \(seed), in \(path)")
+                #expect(try cursor.next()?.ordinal ?? count == within, "\(generator), in \(path)")
             }
             for _ in 0..<100 {
                 let ordinal = Int.random(in: 0...count, using: &generator)
                 try cursor.seek(ordinal: ordinal)
                 #expect(cursor.ordinal == ordinal)
                 let view = try cursor.next()
-                #expect(view?.ordinal == (ordinal < count ? ordinal : nil), "seed \(seed)")
-                #expect(try view?.decode() == (ordinal < count ? records[ordinal] : nil), "seed \(seed)")
+                #expect(view?.ordinal == (ordinal < count ? ordinal : nil), "\(generator)")
+                #expect(try view?.decode() == (ordinal < count ? records[ordinal] : nil), "\(generator)")
             }
         }
     }
@@ -108,7 +108,7 @@ import Testing
     @Test func aRecordLongerThanABlockHasOneOfItsOwn() throws {
         var large = attributes(2)
         large.xattrs = (0..<3_000).map {
-            ExtendedAttribute(name: Array("user.\(10_000 + $0)".utf8), value: LedgerHasher.digest([1]))
+            ExtendedAttribute(name: Array("user.\(10_000 + $0)".utf8), value: SHA256Hasher.digest(of: [1]))
         }
         let long = Record(path: "/a/b", state: .examined(large, isRacy: false), rule: "gcc.driver")
         let records = [record("/a/a"), long, record("/a/c"), record("/a/d")]
@@ -129,7 +129,7 @@ import Testing
         }
         #expect(writer.count == 1_000)
         let pieces = try writer.finish(someManifest, key: key)
-        let whole = try writeBaseline(records, to: state.file("whole"), key: key)
+        let whole = try writeBaseline(records, to: state.appending("whole"), key: key)
         #expect(pieces.root == whole.root)
     }
 
@@ -181,15 +181,14 @@ import Testing
     }
 
     @Test func directoriesCompareAsTheirPathsDo() {
-        let seed = UInt64.random(in: .min ... .max)
-        var generator = SeededGenerator(seed)
+        var generator = SeededGenerator()
         let paths = randomPaths(300, &generator) + [.root]
         for left in paths {
             for right in paths.prefix(100) {
                 let inLeft = left.appending([0x61])
                 let inRight = right.appending([0x61])
                 let order = compareDirectories(left.bytes[...], right.bytes[...])
-                #expect((order < 0) == (inLeft < inRight) && (order == 0) == (left == right), "seed \(seed)")
+                #expect((order < 0) == (inLeft < inRight) && (order == 0) == (left == right), "\(generator)")
             }
         }
     }

@@ -1,26 +1,27 @@
 import CLinux
 import Host
 import Integrity
+import TestSupport
 import Testing
 
 @testable import Ledger
 
 @Suite struct BaselineFileTests {
-    let state: StateDirectory
+    let state: TemporaryDirectory
     let key: SigningKey
     let file: RawPath
 
     init() throws {
-        state = try StateDirectory()
+        state = try TemporaryDirectory()
         key = try SigningKey.generate()
-        file = state.file("b.mwb")
+        file = state.appending("b.mwb")
     }
 
     private var small: [Record] {
         var link = Attributes(type: .link)
         link.target = Array("../gcc-12".utf8)
         var tagged = attributes(4)
-        tagged.xattrs = [ExtendedAttribute(name: Array("user.a\n".utf8), value: LedgerHasher.digest([2]))]
+        tagged.xattrs = [ExtendedAttribute(name: Array("user.a\n".utf8), value: SHA256Hasher.digest(of: [2]))]
         return [
             Record(
                 path: "/",
@@ -76,10 +77,10 @@ import Testing
 
     @Test func theSameRecordsGiveTheSameRoot() throws {
         let first = try writeBaseline(small, to: file, key: key)
-        let second = try writeBaseline(small, to: state.file("c.mwb"), key: key)
+        let second = try writeBaseline(small, to: state.appending("c.mwb"), key: key)
         #expect(first.root == second.root)
-        let bytes = try read(file)
-        #expect(try bytes == read(state.file("c.mwb")))
+        let bytes = try file.contents()
+        #expect(try bytes == state.appending("c.mwb").contents())
     }
 
     /// The view shows what the record holds without decoding it.
@@ -118,7 +119,7 @@ import Testing
     @Test func copiedRecordsKeepTheirBytes() throws {
         try writeBaseline(small, to: file, key: key)
         let reader = try BaselineReader.open(file, trusting: [key.publicKey])
-        let writer = try BaselineWriter(to: state.file("copy"), rules: ["new.rule"] + someRules)
+        let writer = try BaselineWriter(to: state.appending("copy"), rules: ["new.rule"] + someRules)
         var cursor = reader.makeCursor()
         while let view = try cursor.next() {
             var run = EncodedRun(directory: view.directory, count: 1)
@@ -126,7 +127,9 @@ import Testing
             try writer.append(run)
         }
         _ = try writer.finish(someManifest, key: key)
-        #expect(try allRecords(BaselineReader.open(state.file("copy"), trusting: [key.publicKey])) == small)
+        #expect(
+            try allRecords(BaselineReader.open(state.appending("copy"), trusting: [key.publicKey])) == small
+        )
     }
 
     // MARK: Damage
@@ -138,33 +141,33 @@ import Testing
 
     @Test func noByteLiesOutsideTheSignature() throws {
         try writeBaseline(small, to: file, key: key)
-        let bytes = try read(file)
-        let altered = state.file("altered")
+        let bytes = try file.contents()
+        let altered = state.appending("altered")
         for position in bytes.indices {
             var copy = bytes
             copy[position] ^= 1 << UInt8(position % 8)
-            try write(copy, to: altered)
+            try altered.write(copy)
             #expect(throws: BaselineError.self, "byte \(position) of \(bytes.count)") { try readAll(altered) }
         }
     }
 
     @Test func everyCutIsRefused() throws {
         try writeBaseline(small, to: file, key: key)
-        let bytes = try read(file)
-        let cut = state.file("cut")
+        let bytes = try file.contents()
+        let cut = state.appending("cut")
         for length in 0..<bytes.count {
-            try write(Array(bytes[..<length]), to: cut)
+            try cut.write(Array(bytes[..<length]))
             #expect(throws: BaselineError.self, "\(length) of \(bytes.count) bytes") { try readAll(cut) }
         }
     }
 
     @Test func nothingMayBeAddedOrMoved() throws {
         try writeBaseline(small, to: file, key: key)
-        let bytes = try read(file)
-        let altered = state.file("altered")
+        let bytes = try file.contents()
+        let altered = state.appending("altered")
         for position in [0, BaselineFormat.headerSize, bytes.count - BaselineFormat.footerSize, bytes.count] {
             for added in [[0], [UInt8](repeating: 0x55, count: 100), bytes] as [[UInt8]] {
-                try write(Array(bytes[..<position]) + added + bytes[position...], to: altered)
+                try altered.write(Array(bytes[..<position]) + added + bytes[position...])
                 // A whole file behind the whole file ends like one, but the table does not reach that far.
                 #expect(throws: BaselineError.self, "\(added.count) at \(position)") { try readAll(altered) }
             }
@@ -176,31 +179,31 @@ import Testing
         try writeBaseline(records, to: file, key: key)
         let reader = try BaselineReader.open(file, trusting: [key.publicKey])
         #expect(reader.blocks.count > 3)
-        var bytes = try read(file)
+        var bytes = try file.contents()
         let (first, second) = (reader.blocks[1], reader.blocks[2])
         #expect(first.length == second.length)
         for offset in 0..<first.length { bytes.swapAt(first.offset + offset, second.offset + offset) }
-        try write(bytes, to: state.file("altered"))
-        let altered = try BaselineReader.open(state.file("altered"), trusting: [key.publicKey])
+        try state.appending("altered").write(bytes)
+        let altered = try BaselineReader.open(state.appending("altered"), trusting: [key.publicKey])
         // Blocks that were not touched still serve; the others do not.
         #expect(try altered.record(for: "/d/10000") != nil)
         let place = "block 1 (bytes \(first.offset) to \(first.offset + first.length - 1))"
-        #expect(throws: BaselineError.damaged(state.file("altered"), part: place)) {
+        #expect(throws: BaselineError.damaged(state.appending("altered"), part: place)) {
             _ = try altered.record(for: records[first.firstOrdinal].path)
         }
     }
 
     @Test func errorsSayWhatIsWrong() throws {
         try writeBaseline(small, to: file, key: key)
-        let bytes = try read(file)
-        let altered = state.file("altered")
+        let bytes = try file.contents()
+        let altered = state.appending("altered")
         func openError(_ bytes: [UInt8]) throws -> BaselineError? {
-            try write(bytes, to: altered)
+            try altered.write(bytes)
             do { _ = try BaselineReader.open(altered, trusting: [key.publicKey]) } catch { return error }
             return nil
         }
-        #expect(throws: BaselineError.missing(state.file("none"))) {
-            try BaselineReader.open(state.file("none"), trusting: [])
+        #expect(throws: BaselineError.missing(state.appending("none"))) {
+            try BaselineReader.open(state.appending("none"), trusting: [])
         }
         #expect(throws: BaselineError.notABaseline(state.path)) {
             try BaselineReader.open(state.path, trusting: [])
@@ -228,29 +231,28 @@ import Testing
     @Test func aForeignSignatureUnderATrustedNameIsForged() throws {
         let stranger = try SigningKey.generate()
         try writeBaseline(small, to: file, key: stranger)
-        var bytes = try read(file)
+        var bytes = try file.contents()
         let keyOffset = bytes.count - BaselineFormat.footerSize + 8 + 64
         bytes.replaceSubrange(keyOffset..<keyOffset + 32, with: key.publicKey.fingerprint.bytes)
-        try write(bytes, to: file)
+        try file.write(bytes)
         #expect(throws: BaselineError.forged(file, key: key.id)) {
             try BaselineReader.open(file, trusting: [key.publicKey])
         }
     }
 
     @Test func randomBytesAreNeverABaseline() throws {
-        let seed = UInt64.random(in: .min ... .max)
-        var generator = SeededGenerator(seed)
+        var generator = SeededGenerator()
         try writeBaseline(small, to: file, key: key)
-        let good = try read(file)
+        let good = try file.contents()
         for _ in 0..<300 {
             let count = Int.random(in: 0...400, using: &generator)
             var bytes = (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
             if Bool.random(using: &generator) {
                 bytes = BaselineFormat.header + bytes + good.suffix(176 + 40)
             }
-            try write(bytes, to: file)
-            #expect(throws: BaselineError.self, "seed \(seed)") { try readAll(file) }
-            #expect(EncodedManifest(bytes) == nil, "seed \(seed)")
+            try file.write(bytes)
+            #expect(throws: BaselineError.self, "\(generator)") { try readAll(file) }
+            #expect(EncodedManifest(bytes) == nil, "\(generator)")
             _ = RecordLayout(bytes, at: 0, end: bytes.count)
         }
     }
@@ -262,7 +264,7 @@ import Testing
             ("/b/a", "/a/b"), ("/a/b", "/a/b"), ("/a/c", "/a/b"), ("/a/b/c", "/a/z"), ("/a-b/c", "/a/b/c"),
         ]
         for (first, second) in pairs {
-            let writer = try BaselineWriter(to: state.file("w"), rules: someRules)
+            let writer = try BaselineWriter(to: state.appending("w"), rules: someRules)
             try writer.append(runs([record(first)], rules: someRules)[0])
             let place = first.parent == second.parent ? second : second.parent
             #expect(throws: BaselineError.outOfOrder(place)) {
@@ -272,7 +274,7 @@ import Testing
     }
 
     @Test func runsThatAreNoRunsAreRefused() throws {
-        let writer = try BaselineWriter(to: state.file("w"), rules: someRules)
+        let writer = try BaselineWriter(to: state.appending("w"), rules: someRules)
         var run = EncodedRun(directory: "/a")
         run.append(record("/a/b"), ruleIndex: 0)
         var bad = run
@@ -286,11 +288,11 @@ import Testing
     }
 
     @Test func anExistingFileIsNotOverwritten() throws {
-        try write([1], to: file)
+        try file.write([1])
         #expect(throws: BaselineError.io(file, operation: "open", errno: .exists)) {
             try BaselineWriter(to: file, rules: [])
         }
-        #expect(try read(file) == [1])
+        #expect(try file.contents() == [1])
     }
 
     @Test func anAbandonedWriterLeavesNoFile() throws {

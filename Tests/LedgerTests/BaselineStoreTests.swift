@@ -1,19 +1,21 @@
 import CLinux
+import Dispatch
 import Host
 import Integrity
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Ledger
 
 /// Approvals that are carried through, fail, or are cut short at every step.
 @Suite struct BaselineStoreTests {
-    let state: StateDirectory
+    let state: TemporaryDirectory
     let key: SigningKey
     let history: History
 
     init() throws {
-        state = try StateDirectory()
+        state = try TemporaryDirectory()
         key = try SigningKey.generate()
         history = try History.open(at: state.path, access: .readWrite)
     }
@@ -94,9 +96,9 @@ import Testing
 
     @Test func anOlderOneIsARollback() throws {
         let first = try approve(1, .created, in: store)
-        let old = try read(store.path)
+        let old = try store.path.contents()
         let second = try approve(2, in: store)
-        try write(old, to: store.path)
+        try store.path.write(old)
         #expect(throws: BaselineError.rolledBack(store.path, found: first, known: second)) {
             try store.open(history: history, trusting: trusted)
         }
@@ -244,27 +246,27 @@ import Testing
     }
 
     /// A start that falls between another process's intent and its rename must not call it crashed.
-    @Test func recoveryWaitsForAnApprovalUnderWay() async throws {
-        let (entered, isFree) = (Bell(), Bell())
+    @Test func recoveryWaitsForAnApprovalUnderWay() throws {
+        let (entered, isFree) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
         let slow = BaselineStore(stateDirectory: state.path) { step in
             guard step == .rename else { return nil }
-            entered.ring()
+            entered.signal()
             isFree.wait()
             return nil
         }
         let (writer, summary) = try stage(1, in: slow)
         let (path, approval, history, store) = (writer.path, event(.created, summary), history, store)
-        let approving = Thread {
+        let approving = try OSThread(name: "approving") {
             _ = try? slow.replace(with: path, event: approval, history: history, at: noon)
         }
         entered.wait()
         let outcome = Mutex<Recovery?>(nil)
-        let recovering = Thread {
+        let recovering = try OSThread(name: "recovering") {
             let found = try? store.recover(history: history, at: noon)
             outcome.withLock { $0 = found }
         }
         // Whether the other thread has come to the lock yet or not: it gets it only behind the approval.
-        isFree.ring()
+        isFree.signal()
         approving.join()
         recovering.join()
         withExtendedLifetime(writer) {}
@@ -275,24 +277,24 @@ import Testing
     @Test func leftoversAreRemovedAndLiveFilesAreNot() throws {
         let (writer, _) = try stage(1, in: store)
         let leftover = store.temporaryPath()
-        try write([1, 2, 3], to: leftover)
-        try write([1], to: state.file("unrelated"))
+        try leftover.write([1, 2, 3])
+        try state.appending("unrelated").write([1])
         _ = try store.recover(history: history, at: noon)
         #expect(try LedgerFile.status(leftover) == nil)
         #expect(try LedgerFile.status(writer.path) != nil)
-        #expect(try LedgerFile.status(state.file("unrelated")) != nil)
+        #expect(try LedgerFile.status(state.appending("unrelated")) != nil)
     }
 
     @Test func aDamagedBaselineIsNoVerdictOnItsApproval() throws {
         let crashing = BaselineStore(stateDirectory: state.path) { $0 == .complete ? .crash : nil }
         #expect(throws: BaselineError.stopped) { try approve(1, .created, in: crashing) }
-        let whole = try read(store.path)
-        try write(Array(whole.dropLast()), to: store.path)
+        let whole = try store.path.contents()
+        try store.path.write(Array(whole.dropLast()))
         #expect(try store.recover(history: history, at: noon) == .undecided)
         #expect(throws: BaselineError.cutOff(store.path)) {
             try store.open(history: history, trusting: trusted)
         }
-        try write(whole, to: store.path)
+        try store.path.write(whole)
         guard case .completed = try store.recover(history: history, at: noon) else {
             Issue.record("the restored baseline completes its approval")
             return
@@ -304,19 +306,19 @@ import Testing
 
     @Test func exportsAndImportsAreCopies() throws {
         let summary = try approve(1, .created, in: store)
-        try store.export(to: state.file("export.mwb"))
-        #expect(try read(state.file("export.mwb")) == read(store.path))
-        #expect(throws: BaselineError.io(state.file("export.mwb"), operation: "open", errno: .exists)) {
-            try store.export(to: state.file("export.mwb"))
+        try store.export(to: state.appending("export.mwb"))
+        #expect(try state.appending("export.mwb").contents() == store.path.contents())
+        #expect(throws: BaselineError.io(state.appending("export.mwb"), operation: "open", errno: .exists)) {
+            try store.export(to: state.appending("export.mwb"))
         }
         try approve(2, in: store)
         // Bringing back an old one on purpose is an approval like any other, and no rollback.
-        let staged = try store.stage(copyOf: state.file("export.mwb"))
+        let staged = try store.stage(copyOf: state.appending("export.mwb"))
         try store.replace(with: staged.path, event: event(.imported, summary), history: history, at: noon)
         let opened = try store.open(history: history, trusting: trusted)
         #expect((opened.anchor, opened.reader.summary) == (.confirmed, summary))
-        #expect(throws: BaselineError.missing(state.file("none"))) {
-            try store.stage(copyOf: state.file("none"))
+        #expect(throws: BaselineError.missing(state.appending("none"))) {
+            try store.stage(copyOf: state.appending("none"))
         }
     }
 }

@@ -1,57 +1,17 @@
 import CLinux
-import Foundation
 import Host
 import Integrity
+import TestSupport
 
 @testable import Ledger
 
-/// A state directory of one suite's own, removed with it.
-final class StateDirectory: Sendable {
-    let path: RawPath
-
-    init() throws {
-        let base = RawPath(ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp")
-        path = base.appending("millwarden-ledger-" + String(UInt64.random(in: .min ... .max), radix: 16))
-        try LedgerFile.makeDirectory(path, mode: 0o700)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path.description) }
-
-    func file(_ name: String) -> RawPath { path.appending(name) }
+func setMode(_ mode: mode_t, of path: RawPath) throws(Errno) {
+    try unsafe path.call { unsafe chmod($0, mode) }
 }
 
-let isRoot = geteuid() == 0
-
-func read(_ path: RawPath) throws -> [UInt8] {
-    Array(try Data(contentsOf: URL(fileURLWithPath: path.description)))
-}
-
-func write(_ bytes: [UInt8], to path: RawPath) throws {
-    try Data(bytes).write(to: URL(fileURLWithPath: path.description))
-}
-
-func setMode(_ mode: Int, of path: RawPath) throws {
-    try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path.description)
-}
-
+/// The names in a directory, sorted; all of them are text here.
 func names(in path: RawPath) throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: path.description).sorted()
-}
-
-/// The same values from the same seed; a failing test prints the seed.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    /// SplitMix64.
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
+    try LedgerFile.names(in: path).map { String(validating: $0, as: UTF8.self) ?? "?" }.sorted()
 }
 
 let noon = Timestamp(seconds: 1_772_366_400, nanoseconds: 123_456_000)
@@ -65,7 +25,7 @@ func attributes(_ inode: UInt64, size: UInt64 = 10, type: FileType = .file) -> A
     attributes.ctime = noon.adding(nanoseconds: 1)
     attributes.btime = noon.adding(nanoseconds: -1)
     attributes.device = DeviceNumber(major: 254, minor: 1)
-    if type == .file { attributes.content = .digest(LedgerHasher.digest(Array("\(inode)".utf8))) }
+    if type == .file { attributes.content = .digest(SHA256Hasher.digest(of: Array("\(inode)".utf8))) }
     return attributes
 }
 
@@ -91,7 +51,11 @@ let someRules: [RuleID] = ["gcc.driver", "git.hooks", "python.site"]
 let someManifest = BaselineManifest(
     generation: 1,
     created: noon,
-    scope: Scope(rules: LedgerHasher.digest([1]), packs: ["gcc", "git"], homes: ["/root", "/home/a\nb"]),
+    scope: Scope(
+        rules: SHA256Hasher.digest(of: [1]),
+        packs: ["gcc", "git"],
+        homes: ["/root", "/home/a\nb"]
+    ),
     hostName: "build-07",
     machineID: "0123456789abcdef0123456789abcdef",
     historyID: HistoryID(bytes: Array(0..<16))

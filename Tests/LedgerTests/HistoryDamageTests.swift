@@ -2,19 +2,20 @@ import CLinux
 import GRDB
 import Host
 import Integrity
+import TestSupport
 import Testing
 
 @testable import Ledger
 
 /// A history that somebody laid hands on, or that a disk lost a part of.
 @Suite struct HistoryDamageTests {
-    let state: StateDirectory
+    let state: TemporaryDirectory
 
     init() throws {
-        state = try StateDirectory()
+        state = try TemporaryDirectory()
     }
 
-    private var file: RawPath { state.file("history.db") }
+    private var file: RawPath { state.appending("history.db") }
 
     /// Six rows of every form, closed so that all of it is in the one file.
     private func makeHistory() throws -> [Entry] {
@@ -58,10 +59,10 @@ import Testing
             "chain": "zeroblob(32)",
         ]
         let entries = try makeHistory()
-        let whole = try read(file)
+        let whole = try file.contents()
         #expect(try verification(after: "SELECT 1") == .intact(count: 6, head: entries[5].chain))
         for (column, value) in columns {
-            try write(whole, to: file)
+            try file.write(whole)
             let result = try verification(after: "UPDATE history SET \(column) = \(value) WHERE seq = \(seq)")
             expectBroken(result, at: seq, "\(column) of row \(seq)")
         }
@@ -78,10 +79,10 @@ import Testing
 
     @Test func everyExchangeShows() throws {
         _ = try makeHistory()
-        let whole = try read(file)
+        let whole = try file.contents()
         for first in 1...5 {
             for second in first + 1...6 {
-                try write(whole, to: file)
+                try file.write(whole)
                 let result = try verification(
                     after: "UPDATE history SET seq = -1 WHERE seq = \(first)",
                     "UPDATE history SET seq = \(first) WHERE seq = \(second)",
@@ -157,22 +158,21 @@ import Testing
     }
 
     @Test func whatIsNoHistoryIsLeftAlone() throws {
-        let seed = UInt64.random(in: .min ... .max)
-        var generator = SeededGenerator(seed)
+        var generator = SeededGenerator()
         let noise = (0..<5_000).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
-        let foreign = state.file("foreign.db")
+        let foreign = state.appending("foreign.db")
         let queue = try DatabaseQueue(path: foreign.description)
         try queue.write { try $0.execute(sql: "CREATE TABLE history (seq INTEGER PRIMARY KEY)") }
         try queue.close()
         let cases: [(bytes: [UInt8], reason: String)] = [
             ([], "it is empty"), (noise, "it is no SQLite database"), (Array("SQLite".utf8), "it is cut off"),
-            (try read(foreign), "it is the database of another program"),
+            (try foreign.contents(), "it is the database of another program"),
         ]
         for (bytes, reason) in cases {
-            try write(bytes, to: file)
+            try file.write(bytes)
             for access in [.readWrite, .readOnly] as [History.Access] {
-                #expect(openError(access) == .damaged(file, reason: reason), "seed \(seed)")
-                #expect(try read(file) == bytes)
+                #expect(openError(access) == .damaged(file, reason: reason), "\(generator)")
+                #expect(try file.contents() == bytes)
             }
         }
     }
@@ -221,25 +221,24 @@ import Testing
     /// Pages cut off and pages overwritten: an error or a broken chain, never a crash, never a changed file for readers.
     @Test func damagedPagesAreFound() throws {
         _ = try makeHistory()
-        let whole = try read(file)
+        let whole = try file.contents()
         for length in stride(from: 0, to: whole.count, by: 1_024) {
-            try write(Array(whole[..<length]), to: file)
+            try file.write(Array(whole[..<length]))
             guard case .damaged? = openError(.readOnly) else {
                 Issue.record(
                     "cut to \(length) of \(whole.count): \(String(describing: openError(.readOnly)))"
                 )
                 continue
             }
-            #expect(try read(file).count == length)
+            #expect(try file.contents().count == length)
         }
-        let seed = UInt64.random(in: .min ... .max)
-        var generator = SeededGenerator(seed)
+        var generator = SeededGenerator()
         for page in 1..<whole.count / 4_096 {
             var bytes = whole
             for offset in 0..<4_096 {
                 bytes[page * 4_096 + offset] = UInt8.random(in: .min ... .max, using: &generator)
             }
-            try write(bytes, to: file)
+            try file.write(bytes)
             // A page of an index nobody asked for may go unseen; whatever is seen is an error of ours.
             _ = openError(.readOnly)
         }
@@ -273,10 +272,10 @@ import Testing
     @Test func aHistoryThatWasReplacedIsNotWrittenInto() throws {
         let history = try History.open(at: state.path, access: .readWrite)
         try history.append(start(), at: noon)
-        let other = try StateDirectory()
+        let other = try TemporaryDirectory()
         let planted = try History.open(at: other.path, access: .readWrite)
         try planted.close()
-        try LedgerFile.rename(other.file("history.db"), to: file, isReplacing: true)
+        try LedgerFile.rename(other.appending("history.db"), to: file, isReplacing: true)
         #expect(throws: HistoryError.replaced(file)) { try history.append(stop(), at: noon) }
         try LedgerFile.remove(file)
         #expect(throws: HistoryError.replaced(file)) { try history.append(stop(), at: noon) }

@@ -2,6 +2,7 @@ import CLinux
 import GRDB
 import Host
 import Integrity
+import TestSupport
 import Testing
 
 @testable import Ledger
@@ -34,18 +35,18 @@ func start(_ pid: Int64 = 1) -> Event {
             pid: pid,
             generation: 1,
             directories: 2,
-            rules: LedgerHasher.digest([1]),
+            rules: SHA256Hasher.digest(of: [1]),
             afterUncleanStop: false
         )
     )
 }
 
 @Suite struct HistoryTests {
-    let state: StateDirectory
+    let state: TemporaryDirectory
     let history: History
 
     init() throws {
-        state = try StateDirectory()
+        state = try TemporaryDirectory()
         history = try History.open(at: state.path, access: .readWrite)
     }
 
@@ -78,11 +79,8 @@ func start(_ pid: Int64 = 1) -> Event {
 
     @Test func chainValuesAreThoseOfTheDocument() throws {
         let entry = try history.append(stop(), at: at(0))
-        let genesis = LedgerHasher.digest(
-            [UInt8](repeating: 0, count: 32),
-            Array("millwarden history 1\0".utf8),
-            history.id.bytes
-        )
+        let context = Array("millwarden history 1\0".utf8)
+        let genesis = SHA256Hasher.digest(of: [UInt8](repeating: 0, count: 32) + context + history.id.bytes)
         let body = Array(#"{"reason":"SIGTERM","pid":1}"#.utf8)
         let time = UInt64(noon.seconds) * 1_000_000_000 + 7
         func little(_ value: UInt64, _ count: Int) -> [UInt8] {
@@ -91,11 +89,11 @@ func start(_ pid: Int64 = 1) -> Event {
         let row =
             little(1, 8) + little(time, 8) + little(4, 4) + Array("stop".utf8) + little(UInt64(body.count), 4)
             + body
-        #expect(entry.chain == LedgerHasher.digest(genesis.bytes, row))
+        #expect(entry.chain == SHA256Hasher.digest(of: genesis.bytes + row))
     }
 
     @Test func twoHistoriesNeverShareAValue() throws {
-        let other = try StateDirectory()
+        let other = try TemporaryDirectory()
         let first = try history.append(stop(), at: at(0))
         let second = try History.open(at: other.path, access: .readWrite).append(stop(), at: at(0))
         #expect(first.event == second.event)
@@ -114,7 +112,7 @@ func start(_ pid: Int64 = 1) -> Event {
         #expect(try history.entries().count == 1)
         #expect(try history.openGaps().isEmpty)
         #expect(try history.append(stop(), at: at(2)).seq == 2)
-        #expect(try history.verify() != .intact(count: 1, head: LedgerHasher.digest([])))
+        #expect(try history.verify() != .intact(count: 1, head: SHA256Hasher.digest(of: [])))
     }
 
     @Test func itOutlivesItsProcess() throws {
@@ -134,9 +132,9 @@ func start(_ pid: Int64 = 1) -> Event {
         var written: [Entry] = []
         for round in 0..<20 {
             written.append(try history.append(stop(Int64(round)), at: at(Int64(round))))
-            let crashed = try StateDirectory()
+            let crashed = try TemporaryDirectory()
             for name in try names(in: state.path) where !name.hasSuffix("-shm") {
-                try write(read(state.file(name)), to: crashed.file(name))
+                try crashed.appending(name).write(state.appending(name).contents())
             }
             let recovered = try History.open(at: crashed.path, access: .readWrite)
             #expect(try recovered.entries() == written)
@@ -173,7 +171,7 @@ func start(_ pid: Int64 = 1) -> Event {
     }
 
     @Test func twoProcessesThatMakeOneAtOnceShareIt() async throws {
-        let fresh = try StateDirectory()
+        let fresh = try TemporaryDirectory()
         let ids = await withTaskGroup(of: HistoryID?.self) { group in
             for _ in 0..<4 { group.addTask { try? History.open(at: fresh.path, access: .readWrite).id } }
             var ids: [HistoryID?] = []
