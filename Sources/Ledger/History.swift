@@ -104,8 +104,11 @@ package final class History: Sendable {
         }
     }
 
-    /// Closes the file; whatever is asked of the history from now on fails.
+    /// Closes the file, with everything in it and nothing in its log; whatever is asked of it from now on fails.
     package func close() throws(HistoryError) {
+        // The last connection to close would do this, but that is a reader, which may not. Where it cannot be done
+        // now, the next start reads the log.
+        _ = try? pool?.writeWithoutTransaction { try $0.checkpoint(.truncate) }
         try attempt(path) { try reader.close() }
     }
 
