@@ -47,7 +47,9 @@ struct SchemaTests {
     static let hasValidator: Bool = unsafe system("python3 -c 'import jsonschema' >/dev/null 2>&1") == 0
 
     static var documents: [(schema: String, json: JSON)] {
-        let hostile = Hostile.names.map { Samples.finding(RawPath(bytes: [slash] + $0), .added) { $0.after = Samples.file() } }
+        let hostile = Hostile.names.map {
+            Samples.finding(RawPath(bytes: [slash] + $0), .added) { $0.after = Samples.file() }
+        }
         var documents: [(schema: String, json: JSON)] = [
             ("check.json", Samples.changedCheck.json), ("check.json", Samples.check().json),
             ("check.json", Samples.check(hostile, exit: 1).json),
@@ -73,7 +75,10 @@ struct SchemaTests {
         }
         try scratch.write(list, to: "list")
         let root = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
-        let run = try shell("python3 '\(scratch.file("validate.py"))' '\(root)/docs/schema' '\(scratch.file("list"))'", in: scratch)
+        let run = try shell(
+            "python3 '\(scratch.file("validate.py"))' '\(root)/docs/schema' '\(scratch.file("list"))'",
+            in: scratch
+        )
         #expect(run.status == 0, "\(run.output)")
         return run.output
     }
@@ -108,11 +113,17 @@ struct SchemaTests {
             ("history-entry.json", changing(entry, "event", .string("alert"))),
             ("baseline-record.json", changing(Samples.record.json, "racy", .null)),
             ("baseline-create.json", changing(Samples.created.json, "scope", .null)),
-            ("baseline-accept.json", changing(Samples.accepted(isDryRun: true).json, "items", .array([finding]))),
+            (
+                "baseline-accept.json",
+                changing(Samples.accepted(isDryRun: true).json, "items", .array([finding]))
+            ),
         ]
         let complaints = try complaints(about: wrong)
         for position in wrong.indices {
-            #expect(complaints.contains(" \(position).json "), "\(wrong[position].schema) takes document \(position)")
+            #expect(
+                complaints.contains(" \(position).json "),
+                "\(wrong[position].schema) takes document \(position)"
+            )
         }
     }
 }
