@@ -7,6 +7,14 @@
 #define _GNU_SOURCE 1
 #endif
 
+// fd_set names its field by __USE_XOPEN, which _GNU_SOURCE switches on. The Glibc module and libcrypto's headers are
+// read without it, and two modules that disagree about a structure cannot be imported together.
+#include <features.h>
+#pragma push_macro("__USE_XOPEN")
+#undef __USE_XOPEN
+#include <sys/select.h>
+#pragma pop_macro("__USE_XOPEN")
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +24,7 @@
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +85,23 @@ static inline int mw_terminal_width(int descriptor) {
     return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+// ioctl(2) is variadic. How many bytes can be read now.
+static inline int mw_readable(int descriptor) {
+    int count = 0;
+    return ioctl(descriptor, FIONREAD, &count) < 0 ? -1 : count;
+}
+
+static inline int mw_setflags(int descriptor, unsigned int flags) {
+    unsigned long value = flags;
+    return ioctl(descriptor, FS_IOC_SETFLAGS, &value);
+}
+
+// glibc 2.35 has no wrapper for pidfd_open(2); syscall(2) is variadic.
+static inline int mw_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
+// environ(7) is a variable that Swift cannot know to be left alone.
+static inline char **mw_environ(void) { return environ; }
+
 // errno is a macro over a thread-local location.
 static inline int mw_errno(void) { return errno; }
 
@@ -87,6 +113,32 @@ static inline int mw_renameat2(int from_directory, const char *from, int to_dire
 }
 
 static inline void mw_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+// The address of bind(2), connect(2) and accept(2) is a transparent union, which Swift cannot make.
+static inline int mw_unix_address(const char *path, struct sockaddr_un *address) {
+    size_t length = strlen(path);
+    if (length >= sizeof address->sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    address->sun_family = AF_UNIX;
+    memcpy(address->sun_path, path, length + 1);
+    return 0;
+}
+
+static inline int mw_unix_bind(int descriptor, const char *path) {
+    struct sockaddr_un address = {0};
+    if (mw_unix_address(path, &address) < 0) return -1;
+    return bind(descriptor, (const struct sockaddr *)&address, sizeof address);
+}
+
+static inline int mw_unix_connect(int descriptor, const char *path) {
+    struct sockaddr_un address = {0};
+    if (mw_unix_address(path, &address) < 0) return -1;
+    return connect(descriptor, (const struct sockaddr *)&address, sizeof address);
+}
+
+static inline int mw_accept(int descriptor) { return accept4(descriptor, NULL, NULL, SOCK_CLOEXEC); }
 
 // fcntl(2) is variadic.
 static inline int mw_fcntl(int descriptor, int command, int argument) { return fcntl(descriptor, command, argument); }

@@ -1,0 +1,87 @@
+package import Integrity
+
+/// One record where it lies in its block: looking at it allocates nothing.
+package struct RecordView: Sendable {
+    private let block: LoadedBlock
+    /// Shared by all records of a run.
+    package let directory: RawPath
+    /// Its place among all records of the baseline, from 0.
+    package let ordinal: Int
+    private let layout: RecordLayout
+
+    init(block: LoadedBlock, directory: RawPath, ordinal: Int, layout: RecordLayout) {
+        (self.block, self.directory, self.ordinal, self.layout) = (block, directory, ordinal, layout)
+    }
+
+    package var name: ArraySlice<UInt8> { block.bytes[layout.name] }
+    package var path: RawPath { name.isEmpty ? directory : directory.appending(name) }
+    package var ruleIndex: UInt16 { layout.ruleIndex }
+    package var isRacy: Bool { layout.flags.contains(.racy) }
+    /// A rule says that the path should not exist; it did, and that was approved.
+    package var isPresentAbsent: Bool { layout.flags.contains(.presentAbsent) }
+    package var via: RawPath? {
+        layout.flags.contains(.via) ? RawPath(bytes: Array(block.bytes[layout.via])) : nil
+    }
+
+    /// The state as `StateCodec` wrote it.
+    package var state: ArraySlice<UInt8> { block.bytes[layout.state] }
+
+    /// True where the recorded state is these bytes: nothing at all differs.
+    package func hasState(_ encoded: ArraySlice<UInt8>) -> Bool { compareNames(state, encoded) == 0 }
+
+    /// Less than, equal to or greater than 0 as this record's name sorts before, with or behind the other.
+    package func compareName(_ other: ArraySlice<UInt8>) -> Int { compareNames(name, other) }
+
+    func precedes(_ other: RecordView) -> Bool {
+        compareKeys(directory.bytes[...], name, other.directory.bytes[...], other.name) < 0
+    }
+
+    /// What a quick check compares, without decoding the rest; nil where the path was not examined.
+    package var identity: RecordedIdentity? { RecordedIdentity(block.bytes, at: layout.state) }
+
+    /// The whole record.
+    /// - Throws: `BaselineError.damaged` where it was written wrongly.
+    package func decode() throws(BaselineError) -> Record {
+        var reader = ByteReader(block.bytes, from: layout.state.lowerBound, to: layout.state.upperBound)
+        guard let state = StateCodec.decode(&reader, isRacy: isRacy), reader.isAtEnd,
+            Int(ruleIndex) < block.rules.count
+        else { throw .damaged(block.path, part: "record \(ordinal) in block \(block.index)") }
+        return Record(path: path, state: state, rule: block.rules[Int(ruleIndex)], via: via)
+    }
+}
+
+/// The fixed part of an examined state: which inode it was and when it last changed.
+package struct RecordedIdentity: Hashable, Sendable {
+    package var type: FileType
+    package var mode: UInt16
+    package var uid: UInt32
+    package var gid: UInt32
+    package var links: UInt32
+    package var size: UInt64
+    package var inode: UInt64
+    package var mtime: Timestamp
+    package var ctime: Timestamp
+
+    /// Reads the offsets that `StateCodec` documents.
+    fileprivate init?(_ bytes: [UInt8], at state: Range<Int>) {
+        let start = state.lowerBound
+        guard state.count >= 60, bytes[start] == 1, let type = FileType(rawValue: bytes[start + 1]) else {
+            return nil
+        }
+        self.type = type
+        mode = UInt16(truncatingIfNeeded: bytes.little16(at: start + 2))
+        uid = UInt32(truncatingIfNeeded: bytes.little32(at: start + 4))
+        gid = UInt32(truncatingIfNeeded: bytes.little32(at: start + 8))
+        links = UInt32(truncatingIfNeeded: bytes.little32(at: start + 12))
+        size = bytes.little64(at: start + 20)
+        inode = bytes.little64(at: start + 28)
+        mtime = Timestamp(
+            seconds: Int64(bitPattern: bytes.little64(at: start + 36)),
+            nanoseconds: UInt32(truncatingIfNeeded: bytes.little32(at: start + 44))
+        )
+        ctime = Timestamp(
+            seconds: Int64(bitPattern: bytes.little64(at: start + 48)),
+            nanoseconds: UInt32(truncatingIfNeeded: bytes.little32(at: start + 56))
+        )
+    }
+}

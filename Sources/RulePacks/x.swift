@@ -1,2 +1,0 @@
-import Yams
-func q() { _ = try? Yams.compose(yaml: "a: 1") }

@@ -1,0 +1,213 @@
+package import Host
+package import Integrity
+import Synchronization
+package import Ledger
+package import RulePacks
+
+/// What a check is asked to do, beside what to survey.
+package struct CheckOptions: Sendable {
+    package var survey = SurveyOptions()
+    /// Findings less severe than this set no exit bit.
+    package var failOn = Severity.low
+    /// `touched` and recorded-as-unexamined count as well.
+    package var isStrict = false
+
+    package init() {}
+}
+
+/// The periodic audit: a survey, compared with the baseline only, and put beside what the history knows.
+package struct Check<Tree: FileTree> {
+    let survey: Survey<Tree>
+    let rules: RuleSet
+    let baseline: BaselineReader
+    let history: History
+    let host: HostIdentity
+    let clock: @Sendable () -> Timestamp
+    /// The baseline is there and the history has never heard of it: nobody can tell whether it was rolled back.
+    let isAnchorMissing: Bool
+
+    package init(
+        tree: Tree,
+        rules: RuleSet,
+        baseline: BaselineReader,
+        isAnchorMissing: Bool,
+        history: History,
+        host: HostIdentity,
+        clock: @escaping @Sendable () -> Timestamp
+    ) {
+        self.survey = Survey(tree: tree, rules: rules, baseline: baseline, clock: clock)
+        self.rules = rules
+        self.baseline = baseline
+        self.isAnchorMissing = isAnchorMissing
+        self.history = history
+        self.host = host
+        self.clock = clock
+    }
+
+    /// - Parameter canRecord: False where the state directory cannot be written: the result stands all the same.
+    /// - Throws: `BaselineError`, `HistoryError`.
+    package func run(_ options: CheckOptions, canRecord: Bool, progress: SurveyProgress? = nil) throws -> CheckReport {
+        let started = clock()
+        let result = try survey.run(options.survey, progress: progress)
+        var report = CheckReport(
+            host: host,
+            started: started,
+            finished: clock(),
+            mode: options.survey.isQuick ? "quick" : "full",
+            baseline: baseline.summary
+        )
+        report.failOn = options.failOn
+        report.errors = result.errors
+        report.skipped = result.skipped
+        report.bytes = result.bytes
+        if canRecord { try record(result, options.survey) }
+        report.findings = try findings(of: result, options.survey)
+        report.gaps = try gaps(result, options.survey, canRecord: canRecord)
+        report.finished = clock()
+        summarize(result, options, &report)
+        if canRecord {
+            let event = CheckEvent(
+                mode: report.mode,
+                started: report.started,
+                finished: report.finished,
+                generation: report.baseline.generation,
+                summary: report.summary,
+                exit: report.exit,
+                worst: report.findings.lazy.filter { $0.verdict == .unauthorized }.map(\.severity).max()
+            )
+            let time = report.finished
+            try history.write { (transaction) throws(HistoryError) in
+                _ = try transaction.append(.check(event), at: time)
+            }
+        }
+        return report
+    }
+
+    /// A row for every state that was not observed before, and for every one that is gone.
+    private func record(_ result: SurveyResult, _ options: SurveyOptions) throws {
+        var outcomes = result.deviations.map {
+            Outcome(path: $0.finding.path, rule: $0.subject.rule, finding: $0.finding, state: $0.state)
+        }
+        let seen = Set(outcomes.map(\.path))
+        let failed = Set(result.errors.map(\.path))
+        let filter = RecordFilter(options)
+        for standing in try history.allStanding() where standing.isCurrent {
+            guard !seen.contains(standing.path), !failed.contains(standing.path),
+                filter.allows(path: standing.path, rule: standing.rule),
+                let rule = rules.rules.first(where: { $0.id == standing.rule })
+            else { continue }
+            let state = try baseline.record(for: standing.path)?.record.state
+            outcomes.append(Outcome(path: standing.path, rule: rule, finding: nil, state: state))
+        }
+        let recorder = Recorder(history: history)
+        for start in stride(from: 0, to: outcomes.count, by: 1_024) {
+            try recorder.record(Array(outcomes[start..<min(start + 1_024, outcomes.count)]), at: clock())
+        }
+    }
+
+    /// What differs now, with what the history knows of it; and what is no longer visible on disk and was not
+    /// acknowledged.
+    private func findings(of result: SurveyResult, _ options: SurveyOptions) throws -> [Finding] {
+        let filter = RecordFilter(options)
+        let standing = Dictionary(grouping: try history.allStanding(), by: \.path)
+        var findings: [RawPath: Finding] = [:]
+        for deviation in result.deviations {
+            var finding = deviation.finding
+            let known = standing[finding.path] ?? []
+            if let current = known.first(where: \.isCurrent), let row = try history.finding(current.seq),
+                row.change == finding.change
+            {
+                finding.actor = row.actor
+                finding.gap = row.gap
+                finding.severity = row.severity
+                finding.verdict = row.verdict
+                finding.authorization = row.authorization
+                finding.explainedBy = row.explainedBy
+            }
+            findings[finding.path] = finding
+        }
+        for (path, known) in standing {
+            guard let past = known.filter({ !$0.isCurrent }).max(by: { $0.seq < $1.seq }),
+                findings[path].map(\.change.isPassing) ?? true, past.verdict != .expected,
+                filter.allows(path: path, rule: past.rule), var finding = try history.finding(past.seq)
+            else { continue }
+            finding.resolved = past.resolved
+            findings[path] = finding
+        }
+        return findings.values.sorted { $0.path < $1.path }
+    }
+
+    /// Open gaps that touch what was checked; what the rules and the baseline disagree about is one of them.
+    private func gaps(_ result: SurveyResult, _ options: SurveyOptions, canRecord: Bool) throws -> [Gap] {
+        var open = try history.openGaps().filter { gap in
+            guard options.isRestricted else { return true }
+            let filter = RecordFilter(options)
+            return gap.scope.isEmpty || gap.scope.contains { filter.touches($0) }
+        }
+        guard !options.isRestricted else { return open }
+        var detail: String?
+        if result.fallenOut > 0 {
+            detail = "\(result.fallenOut) recorded paths are selected by no rule any more"
+        } else if result.unbaselined > 0 {
+            detail = "\(result.unbaselined) paths are selected by rules that the baseline was not made with"
+        }
+        open = try settle(.scope, detail, open, canRecord: canRecord)
+        let anchor = isAnchorMissing ? "the history knows no approval of this baseline: it was deleted or begun anew" : nil
+        return try settle(.history, anchor, open, canRecord: canRecord)
+    }
+
+    /// Opens a gap of the reason where there is something to say and none is open; closes it where there is nothing.
+    private func settle(_ reason: Gap.Reason, _ detail: String?, _ open: [Gap], canRecord: Bool) throws -> [Gap] {
+        let known = open.filter { $0.reason == reason }
+        let time = clock()
+        if let detail, known.isEmpty {
+            guard canRecord else {
+                return open + [Gap(id: 0, reason: reason, scope: rules.roots, opened: time, detail: detail)]
+            }
+            let roots = rules.roots
+            let (gap, _) = try history.write { (transaction) throws(HistoryError) in
+                try transaction.openGap(reason, scope: roots, at: time, detail: detail)
+            }
+            return open + [gap]
+        }
+        guard detail == nil, !known.isEmpty, reason == .scope, canRecord else { return open }
+        try history.write { (transaction) throws(HistoryError) in
+            for gap in known { try transaction.closeGap(gap.id, found: 0, at: time) }
+        }
+        return open.filter { $0.reason != reason }
+    }
+
+    private func summarize(_ result: SurveyResult, _ options: CheckOptions, _ report: inout CheckReport) {
+        var summary = CheckSummary()
+        for finding in report.findings { summary.count(finding) }
+        summary.examined = result.examined
+        summary.unchanged = result.unchanged
+        summary.unbaselined = result.unbaselined
+        summary.unexamined = result.unexamined.count
+        summary.errors = result.errors.count
+        summary.openGaps = report.gaps.count(where: \.isOpen)
+        report.summary = summary
+        report.exit = exitBits(report, options)
+    }
+}
+
+/// The bits of the interface: 1 added, 2 removed, 4 changed, 8 coverage incomplete.
+package func exitBits(_ report: CheckReport, _ options: CheckOptions) -> Int {
+    var bits = 0
+    for finding in report.findings where finding.severity >= options.failOn {
+        if finding.change == .touched {
+            if options.isStrict { bits |= 4 }
+            continue
+        }
+        guard finding.verdict == .unauthorized else { continue }
+        switch finding.change {
+        case .added: bits |= 1
+        case .removed: bits |= 2
+        case .moved: bits |= 3
+        default: bits |= 4
+        }
+    }
+    if !report.errors.isEmpty || report.summary.openGaps > 0 || report.summary.unbaselined > 0 { bits |= 8 }
+    if options.isStrict && report.summary.unexamined > 0 { bits |= 8 }
+    return bits
+}

@@ -1,0 +1,119 @@
+package import Host
+import Integrity
+package import Ledger
+import Synchronization
+
+/// The stage *publish*: hands rows over, in order, on a thread of its own, so that a journal that does not answer never
+/// holds up the pipeline.
+///
+/// At least once: a row is marked after it was handed over. What an earlier run left unmarked is first looked up where
+/// it would have gone.
+package final class Outbox: Sendable {
+    private struct State: Sendable {
+        var isStopping = false
+        var lastPublished: Int64 = 0
+        var failure: PublishError?
+        var echo: (@Sendable () -> Void)?
+    }
+
+    private let history: History
+    private let publisher: any Publisher
+    private let marks: Bool
+    private let state: Mutex<State>
+    private let bell: EventBell
+    private let thread: Mutex<OSThread?>
+
+    /// - Parameter marks: Marks rows as published in the history; false for a copy, such as standard output, that
+    ///   starts behind row `after` and is forgotten at the end.
+    package init(history: History, publisher: any Publisher, marks: Bool, after: Int64 = 0) throws(Errno) {
+        self.history = history
+        self.publisher = publisher
+        self.marks = marks
+        self.state = Mutex(State(lastPublished: after))
+        self.bell = try EventBell()
+        self.thread = Mutex(nil)
+    }
+
+    package func start(name: String) throws(Errno) {
+        let started = try OSThread(name: name) { self.run() }
+        thread.withLock { $0 = started }
+    }
+
+    /// There is something new, or somebody wants to know that the thread is alive.
+    package func ring(echo: (@Sendable () -> Void)? = nil) {
+        if let echo { state.withLock { $0.echo = echo } }
+        bell.ring()
+    }
+
+    /// Why the last attempt did not succeed; nil while all is well.
+    package var failure: PublishError? { state.withLock { $0.failure } }
+
+    /// Sends what is left, if it can be sent at once, and ends the thread.
+    package func stop() {
+        state.withLock { $0.isStopping = true }
+        bell.ring()
+        thread.withLock { $0.take() }?.join()
+    }
+
+    private func run() {
+        var isFirst = true
+        var poller = Poller([bell])
+        while true {
+            bell.clear()
+            let sent = send(lookUp: isFirst && marks)
+            if sent { isFirst = false }
+            let (isStopping, echo) = state.withLock { state in
+                defer { state.echo = nil }
+                return (state.isStopping, state.echo)
+            }
+            echo?()
+            if isStopping { return }
+            // After a failure it is tried again every second; otherwise nothing wakes this thread but the bell.
+            _ = try? poller.wait(timeout: sent ? nil : 1_000_000_000)
+        }
+    }
+
+    /// Sends all there is; true where nothing is left.
+    private func send(lookUp: Bool) -> Bool {
+        do {
+            while true {
+                let after = state.withLock { $0.lastPublished }
+                let batch = try marks ? history.unpublished(limit: 256) : entries(after: after)
+                guard !batch.isEmpty else { break }
+                let known = lookUp ? publisher.alreadyPublished(batch) ?? [] : []
+                try send(batch, known)
+            }
+            state.withLock { $0.failure = nil }
+            return true
+        } catch let error as PublishError {
+            state.withLock { $0.failure = error }
+        } catch {
+            state.withLock { $0.failure = PublishError("cannot read the history: \(error)") }
+        }
+        return false
+    }
+
+    private func entries(after seq: Int64) throws(HistoryError) -> [Entry] {
+        var filter = HistoryFilter()
+        filter.seqs = seq + 1...Int64.max
+        filter.limit = 256
+        return try history.entries(filter)
+    }
+
+    private func send(_ batch: [Entry], _ known: Set<Int64>) throws {
+        var done: [Int64] = []
+        defer {
+            if let last = done.last { state.withLock { $0.lastPublished = last } }
+        }
+        do {
+            for entry in batch {
+                if !known.contains(entry.seq) { try publisher.publish(entry) }
+                done.append(entry.seq)
+            }
+        } catch {
+            if marks { try history.markPublished(done) }
+            throw error
+        }
+        if marks { try history.markPublished(done) }
+    }
+}

@@ -1,0 +1,224 @@
+package import Host
+package import Integrity
+package import RulePacks
+
+/// Where rules come from, and what a person configured of them.
+package struct RuleConfiguration: Sendable {
+    /// Rule files, or directories of them; a later one beats an earlier one.
+    package var places: [RawPath]
+    package var choice: PackChoice
+    package var buildUsers: [String]
+    /// The packs of the baseline: a pack once on stays on.
+    package var baselinePacks: [String] = []
+
+    package init(places: [RawPath], choice: PackChoice = PackChoice(), buildUsers: [String] = []) {
+        self.places = places
+        self.choice = choice
+        self.buildUsers = buildUsers
+    }
+}
+
+/// The rules in force on this host, and how they came to be.
+package struct LoadedRules: Sendable {
+    package var set: RuleSet
+    package var states: [PackState]
+    package var hidden: [RuleFilesInEffect.Hidden]
+    package var homes: [RawPath]
+
+    /// The packs that are on, sorted by name.
+    package var packsOn: [String] { states.filter(\.isOn).map(\.name).sorted() }
+}
+
+/// Why there are no rules to work with.
+package enum RuleLoadingError: Error, CustomStringConvertible {
+    case unreadable(RawPath, Errno)
+    case invalid(RulePackErrors)
+    case contradictory(RuleSetError)
+    case choice(PackSelectionError)
+    case empty([RawPath])
+    case nothingOn([PackState])
+
+    package var description: String {
+        switch self {
+        case .unreadable(let path, let error):
+            "cannot read the rules at \(path): \(error); name another place with --rules"
+        case .invalid(let errors): errors.description
+        case .contradictory(let error): error.description
+        case .choice(let error): "configuration: \(error)"
+        case .empty(let places):
+            "no rule packs in \(places.map(\.description).joined(separator: ", ")); "
+                + "name a file or a directory of them with --rules"
+        case .nothingOn:
+            "no rule pack applies to this host, so that nothing would be in scope; "
+                + "see `millwarden rules list` and switch packs on in the configuration"
+        }
+    }
+}
+
+/// Reads, parses and resolves the rules of this host.
+package struct RuleLoader: Sendable {
+    package init() {}
+
+    /// - Throws: `RuleLoadingError`.
+    package func load(_ configuration: RuleConfiguration) throws(RuleLoadingError) -> LoadedRules {
+        let files = try files(configuration.places)
+        var packs: [LoadedPack] = []
+        var errors: [RulePackError] = []
+        for file in files.files {
+            do {
+                packs.append(LoadedPack(pack: try parse(file, in: configuration.places), precedence: file.place))
+            } catch {
+                errors.append(contentsOf: error.errors)
+            }
+        }
+        guard errors.isEmpty else { throw .invalid(RulePackErrors(errors: errors)) }
+        guard !packs.isEmpty else { throw .empty(configuration.places) }
+
+        let homes = homes(configuration.buildUsers)
+        let states = try states(packs, configuration, homes)
+        let on = Set(states.filter(\.isOn).map(\.name))
+        guard !on.isEmpty else { throw .nothingOn(states) }
+        let set = try rules(packs.filter { on.contains($0.pack.name) }, homes)
+        return LoadedRules(set: set, states: states, hidden: files.hidden, homes: homes)
+    }
+
+    /// Which files are in effect, of all places.
+    package func files(_ places: [RawPath]) throws(RuleLoadingError) -> RuleFilesInEffect {
+        var read: [[RuleFile]] = []
+        for place in places {
+            do {
+                read.append(try files(in: place))
+            } catch {
+                // A place that does not exist holds nothing: the site's directory is optional.
+                guard error == .noEntry else { throw .unreadable(place, error) }
+                read.append([])
+            }
+        }
+        return RuleFilesInEffect(read)
+    }
+
+    package func parse(
+        _ file: RuleFilesInEffect.Entry,
+        in places: [RawPath]
+    ) throws(RulePackErrors) -> RulePack {
+        let place = places[file.place]
+        let path = place.name == file.name[...] ? place : place.appending(file.name)
+        return try RulePack(file.bytes, file: path.description, digest: SHA256Hasher.digest(of: file.bytes))
+    }
+
+    /// The bytes of one file, or of every file of a directory.
+    private func files(in place: RawPath) throws(Errno) -> [RuleFile] {
+        let tree = KernelTree()
+        let directory: OwnedDescriptor
+        do {
+            directory = try tree.openDirectory(canonicalDirectory(place))
+        } catch .notDirectory {
+            return [RuleFile(name: Array(place.name), content: .bytes(try readFile(place, limit: fileLimit)))]
+        }
+        var listing = DirectoryListing()
+        try tree.list(directory, into: &listing)
+        var files: [RuleFile] = []
+        for entry in listing.entries where RuleFilesInEffect.counts(listing.name(of: entry)) {
+            let name = Array(listing.name(of: entry))
+            if entry.type == .link, isOff(name[...], in: directory, tree) {
+                files.append(RuleFile(name: name, content: .off))
+            } else {
+                files.append(RuleFile(name: name, content: .bytes(try readFile(place.appending(name), limit: fileLimit))))
+            }
+        }
+        return files
+    }
+
+    private func isOff(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor, _ tree: KernelTree) -> Bool {
+        guard let link = try? tree.openPlace(name, in: directory), let target = try? tree.target(of: link) else {
+            return false
+        }
+        return target.elementsEqual("/dev/null".utf8)
+    }
+
+    private func states(
+        _ packs: [LoadedPack],
+        _ configuration: RuleConfiguration,
+        _ homes: [RawPath]
+    ) throws(RuleLoadingError) -> [PackState] {
+        do {
+            return try PackState.all(
+                of: packs.map(\.pack),
+                choice: configuration.choice,
+                baseline: configuration.baselinePacks,
+                homes: homes,
+                exists: exists
+            )
+        } catch {
+            throw .choice(error)
+        }
+    }
+
+    private func rules(_ packs: [LoadedPack], _ homes: [RawPath]) throws(RuleLoadingError) -> RuleSet {
+        do {
+            return try RuleSet(
+                packs: packs,
+                homes: homes,
+                hash: SHA256Hasher.digest(of:),
+                canonicalize: canonicalDirectory
+            )
+        } catch {
+            throw .contradictory(error)
+        }
+    }
+
+    /// The homes that `~/` stands for.
+    private func homes(_ buildUsers: [String]) -> [RawPath] {
+        let users = (try? readFile("/etc/passwd", limit: 16 << 20)) ?? []
+        let shells = (try? readFile("/etc/shells", limit: 1 << 20)) ?? []
+        return HomeDirectories.find(passwd: users, shells: shells, buildUsers: buildUsers, tree: KernelTree())
+    }
+
+    /// Every link of a directory's path resolved, its last component too; what is missing stays as written.
+    package func canonicalDirectory(_ path: RawPath) -> RawPath {
+        let resolver = PathResolver(tree: KernelTree())
+        return resolver.resolve(path).final ?? resolver.canonical(path)
+    }
+
+    /// A path as rules see it: every link but the last component resolved.
+    package func canonical(_ path: RawPath) -> RawPath {
+        PathResolver(tree: KernelTree()).canonical(path)
+    }
+
+    /// Whether a glob of `detect` matches anything. Below its literal directory as many levels are searched as it has
+    /// slashes left, in at most `detectLimit` entries: a pack looks for a program, not through a disk.
+    private func exists(_ glob: Glob) -> Bool {
+        let tree = KernelTree()
+        if let path = glob.literal {
+            guard let directory = try? tree.openDirectory(canonicalDirectory(path.parent)) else { return false }
+            return (try? tree.status(of: path.name, in: directory)) != nil
+        }
+        let prefix = glob.literalPrefix
+        let start = RawPath(bytes: Array(prefix[..<(prefix.lastIndex(of: slash) ?? 0)]))
+        let levels = glob.text.utf8.count { $0 == slash } - start.components.count
+        var pending = [(path: start.bytes.isEmpty ? RawPath.root : start, level: 1)]
+        var seen = 0
+        while let (directory, level) = pending.popLast() {
+            guard let descriptor = try? tree.openDirectory(canonicalDirectory(directory)) else { continue }
+            for name in names(of: descriptor, tree) {
+                seen += 1
+                let path = directory.appending(name)
+                if glob.matches(path) { return true }
+                if level < levels, seen < detectLimit { pending.append((path, level + 1)) }
+            }
+        }
+        return false
+    }
+
+    private func names(of directory: borrowing OwnedDescriptor, _ tree: KernelTree) -> [[UInt8]] {
+        var listing = DirectoryListing()
+        guard (try? tree.list(directory, into: &listing)) != nil else { return [] }
+        return listing.entries.map { Array(listing.name(of: $0)) }
+    }
+}
+
+/// Bytes of a rule file at the most; the parser refuses larger ones with its own words.
+private let fileLimit = 2 << 20
+
+/// Entries of directories that one glob of `detect` may cost.
+private let detectLimit = 20_000

@@ -1,0 +1,314 @@
+import Host
+package import Integrity
+import Synchronization
+import Ledger
+import RulePacks
+
+/// What one unit of the walk came to.
+struct UnitOutcome: Sendable {
+    /// The ordinals of the records that belong to this unit, met or missing; nil where it was not about records.
+    var records: Range<Int>?
+    var differences: [Difference] = []
+    var errors: [ExaminationError] = []
+    var unexamined: [RawPath] = []
+    var examined = 0
+    var skipped = 0
+    var bytes: UInt64 = 0
+    var notEntered: (RawPath, String)?
+}
+
+/// One look at one path.
+enum Examination: Sendable {
+    case found(Examined)
+    case absent
+    case failed(Failure)
+
+    init(
+        of path: RawPath,
+        recorded: Record?,
+        rule: Rule?,
+        with examiner: inout Examiner<some FileTree>
+    ) {
+        do {
+            let options = ExamineOptions(for: rule, recorded: recorded?.state.attributes)
+            self = try examiner.examine(path, options: options).map(Examination.found) ?? .absent
+        } catch {
+            self = .failed(error)
+        }
+    }
+}
+
+extension ExamineOptions {
+    /// What the profile needs besides the usual: the beginning of a log, the names in a directory.
+    init(for rule: Rule?, recorded: Attributes?) {
+        self.init()
+        names = rule?.profile == .directory
+        if rule?.profile == .appendOnly, let recorded, recorded.type == .file { prefix = recorded.size }
+    }
+}
+
+extension Examined {
+    /// An estimate for progress: what a regular file of this size costs to read.
+    var bytesRead: UInt64 { attributes.content == nil ? 0 : attributes.size }
+}
+
+extension ExaminationError {
+    package init(_ path: RawPath, _ failure: Failure) {
+        let error = Errno(failure.errno)
+        self.init(path: path, failure: failure, name: error.name, message: error.message)
+    }
+}
+
+/// Compares the entries of each unit with their records, on a worker's thread.
+///
+/// An entry whose freshly encoded state equals the recorded bytes is unchanged and costs no decoding; only what differs
+/// becomes values.
+struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
+    let shared: SurveyShared
+    var examiner: Examiner<Tree>
+    var cursor: BaselineCursor
+    var matcher: Matcher
+    /// The record that comes next, read ahead.
+    private var ahead: RecordView?
+    private var encoded: [UInt8] = []
+
+    init(shared: SurveyShared, examiner: Examiner<Tree>, cursor: BaselineCursor, matcher: Matcher) {
+        self.shared = shared
+        self.examiner = examiner
+        self.cursor = cursor
+        self.matcher = matcher
+    }
+
+    mutating func willList(_ directory: RawPath, _ descriptor: borrowing OwnedDescriptor) {
+        shared.willList?(directory, descriptor)
+    }
+
+    mutating func unlisted(_ directory: RawPath, _ failure: Failure) -> UnitOutcome {
+        var outcome = UnitOutcome()
+        outcome.errors = [ExaminationError(directory, failure)]
+        return outcome
+    }
+
+    mutating func skipped(_ directory: RawPath, _ fileSystem: FileSystem) -> UnitOutcome {
+        var outcome = UnitOutcome()
+        outcome.notEntered = (directory, fileSystem.name)
+        return outcome
+    }
+
+    mutating func visit(_ unit: inout WalkUnit, in descriptor: borrowing OwnedDescriptor) -> UnitOutcome {
+        var outcome = UnitOutcome()
+        do {
+            try compare(&unit, in: descriptor, &outcome)
+        } catch {
+            shared.fail(error)
+        }
+        shared.progress?.add(files: outcome.examined, bytes: outcome.bytes)
+        return outcome
+    }
+
+    private mutating func compare(
+        _ unit: inout WalkUnit,
+        in descriptor: borrowing OwnedDescriptor,
+        _ outcome: inout UnitOutcome
+    ) throws(BaselineError) {
+        try cursor.seek(directory: unit.directory, after: unit.precedingName)
+        let first = cursor.ordinal
+        var last = first
+        ahead = try cursor.next()
+        while let entry = unit.next() {
+            while let record = ahead, record.directory == unit.directory, record.compareName(entry.name) < 0 {
+                try missing(record, in: descriptor, &outcome)
+                try advance(&last)
+            }
+            if let record = ahead, record.directory == unit.directory, record.compareName(entry.name) == 0 {
+                if try examine(entry, record, in: descriptor, &outcome) { unit.splitRest() }
+                try advance(&last)
+            } else if examineNew(entry, unit.directory, in: descriptor, &outcome) {
+                unit.splitRest()
+            }
+        }
+        while unit.isLast, let record = ahead, record.directory == unit.directory {
+            try missing(record, in: descriptor, &outcome)
+            try advance(&last)
+        }
+        outcome.records = first..<last
+    }
+
+    private mutating func advance(_ last: inout Int) throws(BaselineError) {
+        last += 1
+        ahead = try cursor.next()
+    }
+
+    /// True after a file so large that the rest of the unit should go to whoever is free.
+    private mutating func examine(
+        _ entry: WalkEntry,
+        _ view: RecordView,
+        in descriptor: borrowing OwnedDescriptor,
+        _ outcome: inout UnitOutcome
+    ) throws(BaselineError) -> Bool {
+        outcome.examined += 1
+        if shared.isQuick, isUntouched(entry, view, in: descriptor) {
+            outcome.skipped += 1
+            return false
+        }
+        let rule = shared.rules.rules[entry.rule]
+        // Only these two profiles need to know the record before the file is read.
+        let needsRecord = rule.profile == .appendOnly || rule.profile == .directory
+        let recorded = needsRecord ? try view.decode().state.attributes : nil
+        let options = needsRecord ? ExamineOptions(for: rule, recorded: recorded) : ExamineOptions()
+        let examined: Examined?
+        do {
+            examined = try examiner.examine(entry.name, in: descriptor, hint: entry.type, options: options)
+        } catch {
+            try failed(error, view, &outcome)
+            return false
+        }
+        guard let examined else {
+            outcome.examined -= 1
+            try missing(view, in: descriptor, &outcome)
+            return false
+        }
+        outcome.bytes += examined.bytesRead
+        encoded.removeAll(keepingCapacity: true)
+        StateCodec.append(examined.attributes, to: &encoded)
+        if !view.hasState(encoded[...]) { try differs(examined, view, entry.rule, &outcome) }
+        return examined.bytesRead >= largeFile
+    }
+
+    private mutating func examineNew(
+        _ entry: WalkEntry,
+        _ directory: RawPath,
+        in descriptor: borrowing OwnedDescriptor,
+        _ outcome: inout UnitOutcome
+    ) -> Bool {
+        let path = directory.appending(entry.name)
+        let options = ExamineOptions(for: shared.rules.rules[entry.rule], recorded: nil)
+        do {
+            guard let examined = try examiner.examine(entry.name, in: descriptor, hint: entry.type, options: options)
+            else { return false }
+            outcome.examined += 1
+            outcome.bytes += examined.bytesRead
+            outcome.differences.append(
+                Difference(
+                    path: path,
+                    ruleIndex: entry.rule,
+                    recorded: nil,
+                    observation: examined.observation,
+                    isRacy: examined.isRacy
+                )
+            )
+            return examined.bytesRead >= largeFile
+        } catch {
+            outcome.errors.append(ExaminationError(path, error))
+            return false
+        }
+    }
+
+    /// A record whose name the listing did not have, or had under no rule.
+    private mutating func missing(
+        _ view: RecordView,
+        in descriptor: borrowing OwnedDescriptor,
+        _ outcome: inout UnitOutcome
+    ) throws(BaselineError) {
+        let record = try view.decode()
+        let ruleIndex = shared.ruleIndex[record.rule]
+        let options = ExamineOptions(for: ruleIndex.map { shared.rules.rules[$0] }, recorded: record.state.attributes)
+        let examined: Examined?
+        do {
+            examined = try examiner.examine(view.name, in: descriptor, hint: nil, options: options)
+        } catch {
+            try failed(error, view, &outcome)
+            return
+        }
+        if let examined {
+            outcome.examined += 1
+            let isSelected = record.via != nil || matcher.rule(for: record.path) != nil
+            if isSelected, case .unexamined = record.state {
+                outcome.unexamined.append(record.path)
+                return
+            }
+            if isSelected, record.state.attributes.map({ examined.attributes.equals($0) }) ?? false { return }
+            outcome.differences.append(
+                Difference(
+                    path: record.path,
+                    ruleIndex: isSelected ? ruleIndex : nil,
+                    recorded: record,
+                    observation: examined.observation,
+                    isRacy: examined.isRacy
+                )
+            )
+        } else if case .examined = record.state {
+            outcome.differences.append(
+                Difference(
+                    path: record.path,
+                    ruleIndex: ruleIndex,
+                    recorded: record,
+                    observation: .absent,
+                    isRacy: false
+                )
+            )
+        }
+    }
+
+    private func differs(
+        _ examined: Examined,
+        _ view: RecordView,
+        _ rule: Int,
+        _ outcome: inout UnitOutcome
+    ) throws(BaselineError) {
+        let record = try view.decode()
+        guard case .examined(let attributes, _) = record.state else {
+            outcome.unexamined.append(record.path)
+            return
+        }
+        guard !examined.attributes.equals(attributes) else { return }
+        outcome.differences.append(
+            Difference(
+                path: record.path,
+                ruleIndex: rule,
+                recorded: record,
+                observation: examined.observation,
+                isRacy: examined.isRacy
+            )
+        )
+    }
+
+    private func failed(
+        _ failure: Failure,
+        _ view: RecordView,
+        _ outcome: inout UnitOutcome
+    ) throws(BaselineError) {
+        let record = try view.decode()
+        if case .unexamined = record.state {
+            outcome.unexamined.append(record.path)
+        } else {
+            outcome.errors.append(ExaminationError(record.path, failure))
+        }
+    }
+
+    /// Identity, size and change time stand as recorded, and the record is not racy.
+    private mutating func isUntouched(
+        _ entry: WalkEntry,
+        _ view: RecordView,
+        in descriptor: borrowing OwnedDescriptor
+    ) -> Bool {
+        guard !view.isRacy, let length = StateCodec.statusLength(of: view.state),
+            let status = try? examiner.tree.status(of: entry.name, in: descriptor)
+        else { return false }
+        encoded.removeAll(keepingCapacity: true)
+        StateCodec.append(status, to: &encoded)
+        return encoded.count >= length && view.state.prefix(length).elementsEqual(encoded.prefix(length))
+    }
+}
+
+extension Attributes {
+    /// Equal but for the device number, which may change with every boot.
+    func equals(_ other: Attributes) -> Bool {
+        var comparable = other
+        comparable.device = device
+        return comparable == self
+    }
+}
+
+/// Bytes from which on a file keeps a worker busy long enough that others should take the rest of its directory.
+private let largeFile: UInt64 = 8 << 20

@@ -1,0 +1,273 @@
+package import Host
+package import Integrity
+package import Ledger
+package import RulePacks
+import Synchronization
+
+/// What the service is made of.
+package struct WatchSetup: Sendable {
+    package var rules: RuleSet
+    package var history: History
+    package var store: BaselineStore
+    package var trusted: [PublicKey]
+    package var stateDirectory: RawPath
+    package var version: String
+    package var catchUpIsFull = false
+    package var jobs = 2
+    package var clock: @Sendable () -> Timestamp
+    /// Boot time in nanoseconds.
+    package var bootClock: @Sendable () -> Int64
+    package var timing = Settle.Timing()
+
+    package init(
+        rules: RuleSet,
+        history: History,
+        store: BaselineStore,
+        trusted: [PublicKey],
+        stateDirectory: RawPath,
+        version: String,
+        clock: @escaping @Sendable () -> Timestamp,
+        bootClock: @escaping @Sendable () -> Int64
+    ) {
+        self.rules = rules
+        self.history = history
+        self.store = store
+        self.trusted = trusted
+        self.stateDirectory = stateDirectory
+        self.version = version
+        self.clock = clock
+        self.bootClock = bootClock
+    }
+}
+
+/// What the service tells its manager; `Reporting` provides sd_notify(3).
+package protocol ServiceManager: Sendable {
+    func ready(status: String)
+    func status(_ text: String)
+    func reloading()
+    func stopping()
+    func watchdog()
+    /// More time is needed: microseconds from now.
+    func extend(microseconds: UInt64)
+    /// Nanoseconds between two signs of life at the most; nil where nobody waits for them.
+    var watchdogInterval: Int64? { get }
+}
+
+/// The pipeline behind `watch`: kernel events in, durable rows out.
+///
+/// All of it runs on one thread, in the order event source, settle, examine, compare, judge, record. Beside it only the
+/// reader drains the kernel's queue, and each outbox publishes.
+package final class Watcher<Tree: FileTree> {
+    let tree: Tree
+    var setup: WatchSetup
+    let inotify: Inotify
+    let bell: EventBell
+    let reader: EventReader
+    let recorder: Recorder
+    let outboxes: [Outbox]
+    let manager: any ServiceManager
+    let board: StatusBoard
+
+    var rules: RuleSet { setup.rules }
+    var matcher: Matcher
+    var baseline: BaselineReader
+    var cursor: BaselineCursor
+    var examiner: Examiner<Tree>
+    let table = Mutex(WatchTable())
+    var settle: Settle
+    var rename = RenamePairs()
+    /// Records that no rule selects by itself: the hops and targets of links.
+    var linked: [RawPath: Record] = [:]
+    /// Their directories, up to the root.
+    var linkedDirectories: Set<RawPath> = []
+    /// Paths that differ from the baseline and were reported.
+    var reported: Set<RawPath> = []
+    /// Open gaps of the reason `unreadable`, by path.
+    var unreadable: [RawPath: Int64] = [:]
+    /// Directories that could not be watched, with the first errno; emptied when the gap is opened.
+    let unwatched = Mutex<[RawPath: Errno]>([:])
+    /// Events were lost: everything is examined again.
+    var isBlind = false
+    var stateWatch: Int32?
+    var pulse: Pulse
+    /// Outcomes that could not be written, because the history does not take them: the paths to be examined again.
+    var retryAt: Int64?
+    var retries: [Settled] = []
+
+    package init(
+        tree: Tree,
+        setup: WatchSetup,
+        baseline: BaselineReader,
+        inotify: Inotify,
+        bell: EventBell,
+        reader: EventReader,
+        outboxes: [Outbox],
+        manager: any ServiceManager,
+        board: StatusBoard
+    ) {
+        self.tree = tree
+        self.setup = setup
+        self.inotify = inotify
+        self.bell = bell
+        self.reader = reader
+        self.recorder = Recorder(history: setup.history)
+        self.outboxes = outboxes
+        self.manager = manager
+        self.board = board
+        self.matcher = setup.rules.matcher()
+        self.baseline = baseline
+        self.cursor = baseline.makeCursor()
+        self.examiner = Examiner(tree: tree, clock: setup.clock)
+        self.settle = Settle(timing: setup.timing)
+        self.pulse = Pulse(directory: setup.stateDirectory, interval: manager.watchdogInterval)
+    }
+
+    /// Watches until a signal ends it.
+    ///
+    /// - Returns: The name of the signal.
+    /// - Throws: `HistoryError`, `BaselineError` or `Errno` where the service cannot go on.
+    package func run(signals: SignalSource) throws -> String {
+        try watchState()
+        try catchUp()
+        var poller = Poller([bell, signals])
+        while true {
+            let timeout = nextMoment().map { UInt64(max(0, $0 - setup.bootClock())) }
+            _ = try poller.wait(timeout: timeout)
+            if let signal = try signals.next() {
+                if signal == .hangUp {
+                    try reload()
+                } else {
+                    try stop(signal.name)
+                    return signal.name
+                }
+            }
+            bell.clear()
+            try turn()
+        }
+    }
+
+    /// One turn of the pipeline: whatever was read, whatever is due.
+    func turn() throws {
+        takeEvents()
+        let now = setup.bootClock()
+        if let retryAt, retryAt <= now { try retry(now) }
+        let due = settle.take(at: now)
+        try examine(due.paths)
+        for directory in due.directories { try reexamine(directory, gap: nil) }
+        if isBlind { try closeBlindness() }
+        try reportUnwatched()
+        if let beat = pulse.due(at: now) { beat.send() }
+        board.update(pending: settle.pendingCount, watches: table.withLock { $0.count })
+    }
+
+    /// The next moment at which something is due without an event.
+    private func nextMoment() -> Int64? {
+        [settle.nextDue, pulse.next, retryAt].compactMap { $0 }.min()
+    }
+
+    private func stop(_ signal: String) throws {
+        manager.stopping()
+        reader.stop()
+        takeEvents()
+        try examine(settle.take(at: setup.bootClock(), all: true).paths)
+        try append(.stop(StopEvent(reason: signal, pid: Int64(processID))))
+    }
+
+    // MARK: record
+
+    func append(_ event: Event) throws {
+        let time = setup.clock()
+        try setup.history.write { (transaction) throws(HistoryError) in
+            _ = try transaction.append(event, at: time)
+        }
+        ring()
+    }
+
+    func ring() {
+        for outbox in outboxes { outbox.ring() }
+    }
+
+    /// Writes outcomes; where the history does not take them, keeps what is needed to examine the paths again.
+    func commit(_ outcomes: [(Outcome, Settled)]) throws {
+        guard !outcomes.isEmpty else { return }
+        do {
+            let entries = try recorder.record(outcomes.map(\.0), at: setup.clock())
+            if !entries.isEmpty { ring() }
+            board.noteRecorded(entries)
+        } catch {
+            guard error.mayPass else { throw error }
+            retries.append(contentsOf: outcomes.map(\.1))
+            retryAt = setup.bootClock() + 1_000_000_000
+            board.noteTrouble("the history does not take rows: \(error)")
+        }
+    }
+
+    private func retry(_ now: Int64) throws {
+        retryAt = nil
+        let waiting = retries
+        retries = []
+        try examine(waiting)
+        if retries.isEmpty {
+            board.noteTrouble(nil)
+            let time = setup.clock()
+            try setup.history.write { (transaction) throws(HistoryError) in
+                let gap = try transaction.openGap(
+                    .history,
+                    scope: [setup.stateDirectory],
+                    at: time,
+                    detail: "the history could not be written for a while; what happened meanwhile was kept and is "
+                        + "recorded now"
+                )
+                try transaction.closeGap(gap.id, found: waiting.count, at: time)
+            }
+            ring()
+        }
+    }
+}
+
+/// Which renames wait for their other half.
+struct RenamePairs {
+    struct Departure {
+        var path: RawPath
+        var isDirectory: Bool
+    }
+
+    private var departures: [UInt32: Departure] = [:]
+    private var order: [UInt32] = []
+
+    /// The halves of one rename follow each other closely; older ones never find theirs.
+    private static let limit = 1_024
+
+    mutating func depart(_ cookie: UInt32, _ departure: Departure) {
+        departures[cookie] = departure
+        order.append(cookie)
+        guard order.count > RenamePairs.limit else { return }
+        for stale in order.prefix(RenamePairs.limit / 2) { departures[stale] = nil }
+        order.removeFirst(RenamePairs.limit / 2)
+    }
+
+    mutating func arrive(_ cookie: UInt32) -> Departure? {
+        departures.removeValue(forKey: cookie)
+    }
+}
+
+extension HistoryError {
+    /// The same may succeed later: space is freed, a lock is released.
+    package var mayPass: Bool {
+        switch self {
+        case .full, .busy, .readOnly, .io: true
+        default: false
+        }
+    }
+}
+
+extension ProgramSignal {
+    /// `SIGTERM`.
+    package var name: String {
+        switch self {
+        case .terminate: "SIGTERM"
+        case .interrupt: "SIGINT"
+        case .hangUp: "SIGHUP"
+        }
+    }
+}

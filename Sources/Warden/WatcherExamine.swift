@@ -1,0 +1,311 @@
+import Host
+import Integrity
+import Ledger
+import RulePacks
+import Synchronization
+
+/// From settled paths to durable rows: examine, compare, judge, record.
+extension Watcher {
+    /// Examines what settled; commits at least every 5 ms, so that a long queue does not delay its first rows.
+    func examine(_ settled: [Settled]) throws {
+        guard !settled.isEmpty else { return }
+        var batch: [(Outcome, Settled)] = []
+        var began = setup.bootClock()
+        var moved: Set<RawPath> = []
+        // Arrivals first: a pair of names becomes one finding, on the new one.
+        let ordered = settled.filter { $0.from != nil } + settled.filter { $0.from == nil }
+        for item in ordered where !moved.contains(item.path) {
+            guard let outcome = try outcome(of: item, moved: &moved) else { continue }
+            batch.append((outcome, item))
+            if setup.bootClock() - began > 5_000_000 {
+                try commit(batch)
+                batch = []
+                began = setup.bootClock()
+                manager.extend(microseconds: 30_000_000)
+            }
+        }
+        try commit(batch)
+        for (outcome, _) in batch { remember(outcome) }
+    }
+
+    private func remember(_ outcome: Outcome) {
+        if let finding = outcome.finding, !finding.change.isPassing {
+            reported.insert(outcome.path)
+        } else {
+            reported.remove(outcome.path)
+        }
+    }
+
+    /// One settled path examined, compared and judged; nil where it was put back or could not be examined.
+    private func outcome(of settled: Settled, moved: inout Set<RawPath>) throws -> Outcome? {
+        let recorded = try baseline.record(for: settled.path, with: &cursor)
+        guard let rule = rule(for: settled.path, recorded: recorded) else { return nil }
+        let examined: Examined?
+        switch Examination(of: settled.path, recorded: recorded, rule: rule, with: &examiner) {
+        case .found(let found): examined = found
+        case .absent: examined = nil
+        case .failed(let failure):
+            try openUnreadable(settled.path, failure)
+            return nil
+        }
+        try closeUnreadable(settled.path)
+        if case .unexamined? = recorded?.state { return nil }
+
+        let origin = try origin(of: settled, recorded: recorded, examined: examined)
+        var touches = settled.touches
+        if settled.onto != nil { touches.cameAndLeft = false }
+        let subject = Subject(
+            path: settled.path,
+            rule: rule,
+            recorded: recorded?.state.attributes,
+            observation: examined?.observation ?? .absent,
+            touches: touches,
+            via: recorded?.via,
+            from: origin?.path
+        )
+        var finding = assess(subject)
+        if finding?.change == .moved, let origin {
+            finding?.before = origin.state.attributes
+            moved.insert(origin.path)
+        }
+        // What equals the baseline is not urgent: more of the same story may follow, and becomes one row with it.
+        if finding?.change.isPassing ?? true, !settled.wasHeld, recorded != nil, settled.touches != .none {
+            settle.hold(settled, at: setup.bootClock())
+            return nil
+        }
+        let state = examined.map { RecordedState.examined($0.attributes, isRacy: $0.isRacy) }
+        return Outcome(path: settled.path, rule: rule, finding: finding, state: state)
+    }
+
+    /// The record of the name it was renamed from, where that name is in the baseline and gone now.
+    private func origin(of settled: Settled, recorded: Record?, examined: Examined?) throws -> Record? {
+        guard recorded == nil, examined != nil, let from = settled.from,
+            let origin = try baseline.record(for: from, with: &cursor), let rule = rule(for: from, recorded: origin)
+        else { return nil }
+        guard case .absent = Examination(of: from, recorded: origin, rule: rule, with: &examiner) else { return nil }
+        return origin
+    }
+
+    private func rule(for path: RawPath, recorded: Record?) -> Rule? {
+        if let index = step(path).rule { return rules.rules[index] }
+        return recorded.flatMap { record in rules.rules.first { $0.id == record.rule } }
+    }
+
+    // MARK: gaps
+
+    private func openUnreadable(_ path: RawPath, _ failure: Failure) throws {
+        guard unreadable[path] == nil else { return }
+        let error = Errno(failure.errno)
+        let time = setup.clock()
+        let (gap, _) = try setup.history.write { (transaction) throws(HistoryError) in
+            try transaction.openGap(
+                .unreadable,
+                scope: [path],
+                at: time,
+                detail: "\(failure.operation.name) failed: \(error.message); it is examined again when it changes"
+            )
+        }
+        unreadable[path] = gap.id
+        ring()
+    }
+
+    private func closeUnreadable(_ path: RawPath) throws {
+        guard let id = unreadable.removeValue(forKey: path) else { return }
+        let time = setup.clock()
+        try setup.history.write { (transaction) throws(HistoryError) in
+            try transaction.closeGap(id, found: 0, at: time)
+        }
+        ring()
+    }
+
+    /// Directories that could not be watched become one open gap.
+    func reportUnwatched() throws {
+        let failed = unwatched.withLock { failed in
+            defer { failed = [:] }
+            return failed
+        }
+        let still = failed.filter { entry in unreadable[entry.key] == nil }
+        guard !still.isEmpty else { return }
+        let time = setup.clock()
+        let isLimit = still.values.contains(.noSpace)
+        let scope = still.keys.sorted()
+        let (gap, _) = try setup.history.write { (transaction) throws(HistoryError) in
+            try transaction.openGap(
+                isLimit ? .watchLimit : .unreadable,
+                scope: scope,
+                at: time,
+                detail: isLimit
+                    ? "no watches are left; raise fs.inotify.max_user_watches and restart the service"
+                    : "cannot be watched: \(still[scope[0]]?.message ?? "unknown"); give the service read permission"
+            )
+        }
+        for path in scope { unreadable[path] = gap.id }
+        ring()
+    }
+
+    // MARK: surveys
+
+    /// Arms every watch, and reports what changed while the service was down.
+    func catchUp() throws {
+        let history = setup.history
+        let last = try history.lastRun()
+        for standing in try history.allStanding() where standing.isCurrent { reported.insert(standing.path) }
+        let opened = setup.clock()
+        var gap: Int64?
+        if let last {
+            let (down, _) = try history.write { (transaction) throws(HistoryError) in
+                try transaction.openGap(
+                    last.isUnclean ? .uncleanStop : .down,
+                    scope: self.rules.roots,
+                    at: opened,
+                    since: last.stopped ?? last.lastEntry,
+                    detail: last.isUnclean
+                        ? "the service ended without a stop; its last sign of life is of \(last.lastEntry)"
+                        : "the service did not run"
+                )
+            }
+            gap = down.id
+            ring()
+        }
+        var options = SurveyOptions()
+        options.isQuick = !setup.catchUpIsFull
+        options.jobs = setup.jobs
+        options.gap = gap
+        let found = try survey(options)
+        try closeGaps(found: found, except: unreadable.values)
+        try reportUnwatched()
+        let count = table.withLock { $0.count }
+        try append(
+            .start(
+                StartEvent(
+                    version: setup.version,
+                    pid: Int64(processID),
+                    generation: baseline.summary.generation,
+                    directories: count,
+                    rules: rules.digest,
+                    afterUncleanStop: last?.isUnclean ?? false
+                )
+            )
+        )
+        board.noteReady(directories: count, at: setup.clock())
+        manager.ready(status: "watching \(count) directories, \(baseline.summary.entries) paths")
+    }
+
+    /// Examines everything, or everything below a directory, and records what differs. Returns how many changes were new.
+    func survey(_ options: SurveyOptions) throws -> Int {
+        let inotify = inotify
+        let survey = Survey(tree: tree, rules: rules, baseline: baseline, clock: setup.clock)
+        let watcher = Unchecked(self)
+        manager.extend(microseconds: 60_000_000)
+        let result = try survey.run(
+            options,
+            willList: { directory, descriptor in
+                watcher.value.arm(directory, descriptor, inotify: inotify, mask: .scope)
+            },
+            willExamine: { record in
+                if record.via != nil { self.follow(record) }
+            }
+        )
+        try openUnreadable(result.errors)
+        return try record(result, options)
+    }
+
+    /// The hop or target of a link: its directory is watched for this one name, and so are all above it.
+    private func follow(_ record: Record) {
+        linked[record.path] = record
+        var directory = record.path
+        repeat {
+            directory = directory.parent
+            linkedDirectories.insert(directory)
+            guard table.withLock({ $0.watch(for: directory) }) == nil else { continue }
+            guard let descriptor = try? tree.openDirectory(directory) else { continue }
+            watch(directory, descriptor)
+        } while !directory.isRoot
+    }
+
+    private func openUnreadable(_ errors: [ExaminationError]) throws {
+        for error in errors where unreadable[error.path] == nil { try openUnreadable(error.path, error.failure) }
+    }
+
+    private func record(_ result: SurveyResult, _ options: SurveyOptions) throws -> Int {
+        var outcomes = result.deviations.map {
+            Outcome(path: $0.finding.path, rule: $0.subject.rule, finding: $0.finding, state: $0.state)
+        }
+        let found = Set(outcomes.map(\.path))
+        let failed = Set(result.errors.map(\.path))
+        for path in reported where !found.contains(path) && !failed.contains(path) {
+            if let subtree = options.subtree, !path.isWithin(subtree) { continue }
+            guard let recorded = try rule(for: path, recorded: baseline.record(for: path, with: &cursor)) else { continue }
+            outcomes.append(Outcome(path: path, rule: recorded, finding: nil, state: nil))
+        }
+        var new = 0
+        for start in stride(from: 0, to: outcomes.count, by: 256) {
+            let batch = Array(outcomes[start..<min(start + 256, outcomes.count)])
+            let entries = try recorder.record(batch, at: setup.clock())
+            new += entries.count
+            board.noteRecorded(entries)
+            for outcome in batch { remember(outcome) }
+            manager.extend(microseconds: 60_000_000)
+        }
+        if new > 0 { ring() }
+        return new
+    }
+
+    /// Closes every open gap that a full re-examination answers.
+    private func closeGaps(found: Int, except kept: some Collection<Int64>) throws {
+        let open = try setup.history.openGaps().filter { !kept.contains($0.id) }
+        guard !open.isEmpty else { return }
+        let time = setup.clock()
+        try setup.history.write { (transaction) throws(HistoryError) in
+            for gap in open { try transaction.closeGap(gap.id, found: found, at: time) }
+        }
+        ring()
+    }
+
+    /// A directory whose new names were too many to keep apart.
+    func reexamine(_ directory: RawPath, gap: Int64?) throws {
+        var options = SurveyOptions()
+        options.isQuick = true
+        options.jobs = setup.jobs
+        options.gap = gap
+        options.subtree = directory.isRoot ? nil : directory
+        _ = try survey(options)
+    }
+
+    /// Events were lost: a gap, everything examined again, the gap closed with what was found.
+    func closeBlindness() throws {
+        let time = setup.clock()
+        let scope = rules.roots
+        let (gap, _) = try setup.history.write { (transaction) throws(HistoryError) in
+            try transaction.openGap(
+                .queueOverflow,
+                scope: scope,
+                at: time,
+                detail: "the kernel dropped events; everything in scope is examined again"
+            )
+        }
+        ring()
+        // What comes after this moment is seen again: the reader goes on draining while the survey runs.
+        isBlind = false
+        var options = SurveyOptions()
+        options.isQuick = true
+        options.jobs = setup.jobs
+        options.gap = gap.id
+        let found = try survey(options)
+        let closed = setup.clock()
+        try setup.history.write { (transaction) throws(HistoryError) in
+            try transaction.closeGap(gap.id, found: found, at: closed)
+        }
+        ring()
+    }
+}
+
+/// A value that crosses threads although the compiler cannot see that this is safe.
+///
+/// Used for the watcher inside a survey only: the workers touch nothing but its table and its list of failures, each
+/// behind its own lock, and the watcher's thread waits for them.
+struct Unchecked<Value>: @unchecked Sendable {
+    let value: Value
+
+    init(_ value: Value) { self.value = value }
+}

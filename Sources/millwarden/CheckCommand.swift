@@ -1,0 +1,126 @@
+import ArgumentParser
+import Host
+import Integrity
+import Ledger
+import Reporting
+import RulePacks
+import Warden
+
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Examines everything in scope against the baseline.",
+        discussion: """
+            Exit status: a sum of 1 (added), 2 (removed), 4 (changed) and 8 (coverage is incomplete), counting what \
+            nobody authorized; 0 where all is intact; 16 without a baseline that can be trusted.
+            """
+    )
+    @OptionGroup var global: GlobalOptions
+    @Flag(help: "Do not read files whose identity, size and change time stand as recorded.")
+    var quick = false
+    @Option(parsing: .singleValue, help: ArgumentHelp("Only these paths and what is below them.", valueName: "glob"))
+    var path: [ByteArgument] = []
+    @Option(parsing: .singleValue, help: ArgumentHelp("Only what these rules decide.", valueName: "id"))
+    var rule: [String] = []
+    @Option(help: ArgumentHelp("The severity from which on a finding sets an exit bit.", valueName: "severity"))
+    var failOn: SeverityArgument = SeverityArgument(severity: .low)
+    @Option(help: ArgumentHelp("Threads that read and hash.", valueName: "n"))
+    var jobs: Int?
+    @Flag(help: "Also fail for what was only touched, and for what could not be read when the baseline was made.")
+    var strict = false
+
+    func validate() throws {
+        if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs takes a number from 1 to 256") }
+    }
+
+    func run() throws {
+        try global.require(.text, .json)
+        let session = try Session(global)
+        let (history, canRecord) = try openHistory(session)
+        let opened = try session.openBaseline(history)
+        let rules = try session.loadRules(baselinePacks: opened.reader.scope.packs)
+        var options = CheckOptions()
+        options.failOn = failOn.severity
+        options.isStrict = strict
+        options.survey.isQuick = quick
+        options.survey.jobs = jobs ?? processorCount()
+        options.survey.paths = path.isEmpty ? nil : try path.map { try pathGlob($0, option: "--path") }
+        options.survey.rules = rule.isEmpty ? nil : try ruleIDs(rule, rules.set, opened.reader)
+
+        let check = Check(
+            tree: KernelTree(),
+            rules: rules.set,
+            baseline: opened.reader,
+            isAnchorMissing: opened.anchor == .missing,
+            history: history,
+            host: SystemClock.host(),
+            clock: Session.clock
+        )
+        let meter = ProgressMeter(total: options.survey.isRestricted ? nil : opened.reader.count)
+        let report: CheckReport
+        do {
+            report = try check.run(options, canRecord: canRecord, progress: meter.progress)
+        } catch {
+            meter.finish()
+            throw error
+        }
+        meter.finish()
+        if canRecord { publishOnce(history, session.stateDirectory) }
+        say(global.format == .json ? report.json.pretty : report.text(TextStyle.terminal), terminator: "\n")
+        if report.exit != 0 { throw CommandFailure(Int32(report.exit)) }
+    }
+
+    /// Where the history cannot be written, the result stands and is not recorded; it is said once.
+    private func openHistory(_ session: Session) throws -> (History, canRecord: Bool) {
+        guard PathStatus.isThere(session.store.path) else {
+            throw CommandFailure(ExitStatus.noTrustAnchor, BaselineError.missing(session.store.path).description)
+        }
+        do {
+            return (try session.openHistory(), true)
+        } catch let error as HistoryError where error.isReadOnly {
+            complain("this check is not recorded: \(error)")
+            return (try History.open(at: session.stateDirectory, access: .readOnly), false)
+        }
+    }
+}
+
+struct SeverityArgument: ExpressibleByArgument {
+    var severity: Severity
+
+    init(severity: Severity) { self.severity = severity }
+
+    init?(argument: String) {
+        guard let severity = Severity(name: argument) else { return nil }
+        self.severity = severity
+    }
+
+    var defaultValueDescription: String { severity.name }
+
+    static var allValueStrings: [String] { Severity.allCases.reversed().map(\.name) }
+}
+
+/// A glob given as an option, its links resolved as those of rules are.
+func pathGlob(_ argument: ByteArgument, option: String) throws -> Glob {
+    // A path that exists under exactly these bytes is meant literally, whatever characters its name holds.
+    let literal = RuleLoader().canonical(argument.path)
+    if PathStatus.isThere(literal) { return Glob(literally: literal) }
+    guard let text = argument.text else { return Glob(literally: literal) }
+    do {
+        let glob = try Glob(text)
+        guard let only = glob.resolved(homes: [], canonicalize: RuleLoader().canonicalDirectory).first else { return glob }
+        return only
+    } catch {
+        throw CommandFailure(ExitStatus.usage, "\(option) \(escaped(argument.bytes)): \(error)")
+    }
+}
+
+func ruleIDs(_ ids: [String], _ set: RuleSet, _ baseline: BaselineReader?) throws -> Set<RuleID> {
+    let known = Set(set.rules.map(\.id)).union(baseline?.rules ?? [])
+    for id in ids where !known.contains(id) {
+        throw CommandFailure(
+            ExitStatus.usage,
+            "--rule \(escaped(Array(id.utf8))): no such rule in force; `millwarden rules list` names them"
+        )
+    }
+    return Set(ids)
+}

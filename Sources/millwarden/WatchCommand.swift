@@ -1,0 +1,126 @@
+import ArgumentParser
+import CLinux
+import Host
+import Integrity
+import Ledger
+import Reporting
+import Warden
+
+struct WatchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch",
+        abstract: "The daemon: watches, rehashes on change, reports.",
+        discussion: """
+            Stays in the foreground and follows sd_notify(3). Exit status: 0 on SIGTERM, 16 without a baseline that \
+            can be trusted.
+            """
+    )
+    @OptionGroup var global: GlobalOptions
+
+    func run() throws {
+        try global.require(.text, .jsonl)
+        SignalSource.block()
+        let session = try Session(global)
+        let signals = try SignalSource()
+        let lock = try lock(session)
+        let history = try session.openHistory()
+        let opened = try session.openBaseline(history)
+        let rules = try session.loadRules(baselinePacks: opened.reader.scope.packs)
+        var setup = WatchSetup(
+            rules: rules.set,
+            history: history,
+            store: session.store,
+            trusted: try session.trustedKeys(),
+            stateDirectory: session.stateDirectory,
+            version: Millwarden.version,
+            clock: Session.clock,
+            bootClock: Session.bootClock
+        )
+        setup.catchUpIsFull = session.configuration.catchUpIsFull
+        setup.jobs = processorCount()
+        let board = StatusBoard(version: Millwarden.version, pid: Int64(getpid()))
+        board.noteScope(baseline: opened.reader.summary, packs: rules.packsOn, rules: rules.set.rules.count)
+        let outboxes = try outboxes(history)
+        for (index, outbox) in outboxes.enumerated() { try outbox.start(name: "publish-\(index)") }
+        let control = try ControlServer(stateDirectory: session.stateDirectory, board: board) {
+            for outbox in outboxes { outbox.ring() }
+        }
+        let controlThread = try OSThread(name: "control") { control.serve() }
+        let inotify = try openInotify()
+        let bell = try EventBell()
+        let reader = try EventReader(inotify, bell: bell, clock: { UInt64(Session.bootClock()) })
+        let watcher = Watcher(
+            tree: KernelTree(),
+            setup: setup,
+            baseline: opened.reader,
+            inotify: inotify,
+            bell: bell,
+            reader: reader,
+            outboxes: outboxes,
+            manager: NotifiedManager(),
+            board: board
+        )
+        _ = try watcher.run(signals: signals)
+        control.stop()
+        controlThread.join()
+        for outbox in outboxes { outbox.stop() }
+        lock.release()
+    }
+
+    /// Only one service a state directory.
+    private func lock(_ session: Session) throws -> LockFile {
+        try session.prepareStateDirectory()
+        do {
+            return try LockFile(session.stateDirectory.appending("watch.lock"))
+        } catch .again {
+            throw CommandFailure(
+                ExitStatus.noPermission,
+                "another `millwarden watch` runs on \(session.stateDirectory); stop it, or name another --state-dir"
+            )
+        }
+    }
+
+    /// The journal, and a copy for whoever looks at standard output, unless that is the journal itself.
+    private func outboxes(_ history: History) throws -> [Outbox] {
+        var outboxes = [try Outbox(history: history, publisher: JournalPublisher(), marks: true)]
+        if !isJournal(STDOUT_FILENO) {
+            let lines = LinePublisher(descriptor: STDOUT_FILENO, form: global.format == .jsonl ? .jsonl : .text)
+            let newest = try history.newestSeq()
+            outboxes.append(try Outbox(history: history, publisher: lines, marks: false, after: newest))
+        }
+        return outboxes
+    }
+
+    private func openInotify() throws -> Inotify {
+        do {
+            return try Inotify()
+        } catch {
+            throw CommandFailure(
+                ExitStatus.software,
+                "cannot use inotify: \(error); if other programs use all instances, raise fs.inotify.max_user_instances"
+            )
+        }
+    }
+}
+
+/// sd_notify(3) behind the pipeline's idea of a service manager.
+struct NotifiedManager: ServiceManager {
+    private let notifier = ServiceNotifier()
+
+    func ready(status: String) { _ = notifier.ready(status: status) }
+    func status(_ text: String) { _ = notifier.status(text) }
+    func reloading() { _ = notifier.reloading(monotonic: SystemClock.monotonicTime()) }
+    func stopping() { _ = notifier.stopping() }
+    func watchdog() { _ = notifier.watchdog() }
+    func extend(microseconds: UInt64) { _ = notifier.extendTimeout(nanoseconds: microseconds * 1_000) }
+    var watchdogInterval: Int64? { ServiceNotifier.watchdogInterval().map { Int64(clamping: $0) } }
+}
+
+/// Hands rows over to the journal that this process wrote; a running service does it instead, when it is told.
+func publishOnce(_ history: History, _ stateDirectory: RawPath) {
+    if ControlClient.status(stateDirectory: stateDirectory) != nil { return }
+    guard let outbox = try? Outbox(history: history, publisher: JournalPublisher(), marks: true),
+        (try? outbox.start(name: "publish")) != nil
+    else { return }
+    outbox.stop()
+}
