@@ -119,8 +119,10 @@ struct CompareTests {
         #expect(kind(after, .writeOnce, Touches(writes: 1)) == .transient)
         #expect(kind(after, .configuration, Touches(writes: 1)) == .touched)
         #expect(kind(after, .configuration, Touches(writes: 2)) == .transient)
-        #expect(kind(after, .configuration, Touches(writes: 1, attributes: true)) == .transient)  // mtime was put back
-        #expect(kind(after, .configuration, Touches(leftAndCame: true)) == .transient)  // the same inode came back
+        // Mtime was put back.
+        #expect(kind(after, .configuration, Touches(writes: 1, attributes: true)) == .transient)
+        // The same inode came back.
+        #expect(kind(after, .configuration, Touches(leftAndCame: true)) == .transient)
         #expect(
             kind(changing { $0.inode = 9 }, .configuration, Touches(writes: 1, leftAndCame: true)) == .touched
         )

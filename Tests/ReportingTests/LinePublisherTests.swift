@@ -59,8 +59,9 @@ struct LinePublisherTests {
         #expect(error?.description.contains("no space left on device") == true)
     }
 
-    /// A non-blocking pipe that is full takes the rest when somebody reads, and no line is mixed with another. The
-    /// reader is a process of its own: the two writers may well hold every thread there is.
+    /// A non-blocking pipe that is full takes the rest when somebody reads, and no line is mixed with another.
+    ///
+    /// The reader is a process of its own: the two writers may well hold every thread there is.
     @Test func partialWritesAndTwoThreads() async throws {
         let scratch = try Scratch()
         let (lines, done) = (scratch.file("lines"), scratch.file("done"))
