@@ -1,4 +1,5 @@
 import Integrity
+import TestSupport
 import Testing
 
 struct CompareTests {
@@ -214,19 +215,19 @@ struct CompareTests {
 
     /// Comparing never traps, nothing differs from itself, and ctime alone never counts.
     @Test func anyTwoStates() {
-        var random = SplitMix()
+        var random = SeededGenerator()
         for _ in 0..<500 {
             let (one, other) = (random.attributes(), random.attributes())
             for profile in Profile.allCases {
                 #expect(
                     compare(recorded: one, observed: Observation(one), profile: profile) == nil,
-                    "seed \(random.seed)"
+                    "\(random)"
                 )
                 _ = compare(recorded: one, observed: Observation(other), profile: profile)
                 var later = one
                 later.ctime = random.time()
                 let change = compare(recorded: one, observed: Observation(later), profile: profile)
-                #expect(change == nil || change?.kind == .touched, "seed \(random.seed)")
+                #expect(change == nil || change?.kind == .touched, "\(random)")
             }
         }
     }

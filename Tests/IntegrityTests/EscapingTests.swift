@@ -1,4 +1,5 @@
 import Integrity
+import TestSupport
 import Testing
 
 struct EscapingTests {
@@ -20,16 +21,16 @@ struct EscapingTests {
 
     /// Undoing the escapes gives the bytes back: no two names look the same.
     @Test func escapingIsUnambiguous() throws {
-        var random = SplitMix()
+        var random = SeededGenerator()
         for round in 0..<2_000 {
             let bytes = round.isMultiple(of: 2) ? random.bytes(upTo: 30) : random.name()
-            #expect(unescaped(escaped(bytes)) == bytes, "seed \(random.seed)")
+            #expect(unescaped(escaped(bytes)) == bytes, "\(random)")
             let (text, isExact) = jsonText(bytes)
-            #expect(isExact == isValidUTF8(bytes), "seed \(random.seed)")
+            #expect(isExact == isValidUTF8(bytes), "\(random)")
             if isExact {
-                #expect(Array(text.utf8) == bytes, "seed \(random.seed)")
+                #expect(Array(text.utf8) == bytes, "\(random)")
             } else {
-                #expect(unescaped(text) == bytes, "seed \(random.seed)")
+                #expect(unescaped(text) == bytes, "\(random)")
             }
         }
     }
@@ -56,7 +57,7 @@ struct EscapingTests {
     }
 
     @Test func piecesAgreeWithTheStandardLibrary() {
-        var random = SplitMix()
+        var random = SeededGenerator()
         for _ in 0..<2_000 {
             let bytes = random.bytes(
                 upTo: 12,
@@ -64,11 +65,11 @@ struct EscapingTests {
             )
             let pieces = Array(UTF8Pieces(bytes))
             let isWhole = pieces.allSatisfy { if case .scalar = $0 { true } else { false } }
-            #expect(isWhole == (String(validating: bytes, as: UTF8.self) != nil), "seed \(random.seed)")
+            #expect(isWhole == (String(validating: bytes, as: UTF8.self) != nil), "\(random)")
             let length = pieces.reduce(0) { sum, piece in
                 if case .scalar(_, let length) = piece { sum + length } else { sum + 1 }
             }
-            #expect(length == bytes.count, "seed \(random.seed)")
+            #expect(length == bytes.count, "\(random)")
         }
     }
 
@@ -95,12 +96,12 @@ struct EscapingTests {
     }
 
     @Test func encodingsGiveBackAnyBytes() {
-        var random = SplitMix()
+        var random = SeededGenerator()
         for _ in 0..<500 {
             let value = random.bytes(upTo: 50)
-            #expect(bytes(base64: base64(value)) == value, "seed \(random.seed)")
-            #expect(bytes(hex: hex(value)) == value, "seed \(random.seed)")
-            #expect(bytes(hex: hex(value).uppercased()) == value, "seed \(random.seed)")
+            #expect(bytes(base64: base64(value)) == value, "\(random)")
+            #expect(bytes(hex: hex(value)) == value, "\(random)")
+            #expect(bytes(hex: hex(value).uppercased()) == value, "\(random)")
         }
     }
 }

@@ -1,9 +1,10 @@
 import Integrity
+import TestSupport
 import Testing
 
 /// Everything the history keeps as JSON reads back equal.
 struct EventJSONTests {
-    private func finding(_ random: inout SplitMix) -> Finding {
+    private func finding(_ random: inout SeededGenerator) -> Finding {
         var finding = Finding(
             path: random.path(),
             change: ChangeKind.allCases.randomElement(using: &random) ?? .added,
@@ -42,19 +43,19 @@ struct EventJSONTests {
     }
 
     @Test func findingsOfAnyShape() throws {
-        var random = SplitMix()
+        var random = SeededGenerator()
         for _ in 0..<300 {
             let event = Event.change(finding(&random))
-            #expect(try roundTrip(event) == event, "seed \(random.seed)")
+            #expect(try roundTrip(event) == event, "\(random)")
         }
     }
 
     @Test func attributesOfAnyShape() throws {
-        var random = SplitMix()
+        var random = SeededGenerator()
         for _ in 0..<500 {
             let attributes = random.attributes(forJSON: true)
             let read = try JSON(parsing: attributes.json.compact.utf8)
-            #expect(Attributes(json: read) == attributes, "seed \(random.seed)")
+            #expect(Attributes(json: read) == attributes, "\(random)")
         }
     }
 
@@ -76,7 +77,7 @@ struct EventJSONTests {
     }
 
     @Test func everyOtherEvent() throws {
-        var random = SplitMix()
+        var random = SeededGenerator()
         let summary = BaselineSummary(
             generation: 2,
             created: random.time(wholeMicroseconds: true),
@@ -135,12 +136,12 @@ struct EventJSONTests {
             (gap.closed, gap.found, gap.detail) = (random.time(wholeMicroseconds: true), 0, "d")
             events.append(.gapClosed(gap))
         }
-        for event in events { #expect(try roundTrip(event) == event, "seed \(random.seed)") }
+        for event in events { #expect(try roundTrip(event) == event, "\(random)") }
     }
 
     /// Without any one of its keys an event is refused or differs; it never traps.
     @Test func missingKeysAreNoEvent() throws {
-        var random = SplitMix()
+        var random = SeededGenerator()
         let event = Event.change(finding(&random))
         for needed in ["path", "change", "attributes", "rule", "severity", "verdict"] {
             var members = event.members

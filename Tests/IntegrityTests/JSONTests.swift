@@ -1,4 +1,5 @@
 import Integrity
+import TestSupport
 import Testing
 
 struct JSONTests {
@@ -49,16 +50,16 @@ struct JSONTests {
 
     /// What is written is one line of harmless characters, and reads back equal.
     @Test func whatIsWrittenReadsBack() throws {
-        var random = SplitMix()
+        var random = SeededGenerator()
         for _ in 0..<300 {
             let value = any(&random, depth: 0)
-            #expect(try JSON(parsing: value.compact.utf8) == value, "seed \(random.seed)")
-            #expect(try JSON(parsing: value.pretty.utf8) == value, "seed \(random.seed)")
-            #expect(value.compact.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "seed \(random.seed)")
+            #expect(try JSON(parsing: value.compact.utf8) == value, "\(random)")
+            #expect(try JSON(parsing: value.pretty.utf8) == value, "\(random)")
+            #expect(value.compact.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "\(random)")
         }
     }
 
-    private func any(_ random: inout SplitMix, depth: Int) -> JSON {
+    private func any(_ random: inout SeededGenerator, depth: Int) -> JSON {
         switch Int.random(in: 0...(depth < 4 ? 5 : 3), using: &random) {
         case 0: return .null
         case 1: return .bool(.random(using: &random))
@@ -77,7 +78,7 @@ struct JSONTests {
         }
     }
 
-    private func text(_ random: inout SplitMix) -> String {
+    private func text(_ random: inout SeededGenerator) -> String {
         var text = ""
         for _ in 0..<Int.random(in: 0...8, using: &random) {
             let value =
@@ -89,7 +90,7 @@ struct JSONTests {
 
     /// Random bytes, and documents with a byte changed, are read or refused; nothing else happens.
     @Test func damagedDocumentsNeverTrap() throws {
-        var random = SplitMix()
+        var random = SeededGenerator()
         let alphabet = Array(#"{}[]",:\u0123dDeE-+. tfn"#.utf8) + [0x00, 0xFF]
         for _ in 0..<3_000 {
             _ = try? JSON(parsing: random.bytes(upTo: 40, of: alphabet))
@@ -98,7 +99,7 @@ struct JSONTests {
                 document[place] = random.bytes(upTo: 1).first ?? 0
             }
             if let value = try? JSON(parsing: document) {
-                #expect(try JSON(parsing: value.compact.utf8) == value, "seed \(random.seed)")
+                #expect(try JSON(parsing: value.compact.utf8) == value, "\(random)")
             }
         }
     }
@@ -114,7 +115,7 @@ struct JSONTests {
     }
 
     @Test func byteStringsKeepTheirBytes() {
-        var random = SplitMix()
+        var random = SeededGenerator()
         for _ in 0..<500 {
             let value = random.name()
             let list = [random.name(), value]
@@ -122,9 +123,9 @@ struct JSONTests {
             object.append(bytes: value, as: "path")
             object.append(list: list, as: "list")
             object.append(bytes: nil, as: "none")
-            #expect(object.bytes("path") == value, "seed \(random.seed)")
-            #expect(object.list("list") == list, "seed \(random.seed)")
-            #expect((object["path_base64"] == nil) == isValidUTF8(value), "seed \(random.seed)")
+            #expect(object.bytes("path") == value, "\(random)")
+            #expect(object.list("list") == list, "\(random)")
+            #expect((object["path_base64"] == nil) == isValidUTF8(value), "\(random)")
             #expect(object.bytes("none") == nil && object["none"] == .null)
         }
     }

@@ -1,23 +1,8 @@
 import Integrity
+import TestSupport
 
-/// A small generator whose sequence follows from its seed (Steele, Lea and Flood, 2014); a failing test prints it.
-struct SplitMix: RandomNumberGenerator {
-    let seed: UInt64
-    private var state: UInt64
-
-    init(seed: UInt64 = .random(in: .min ... .max)) {
-        self.seed = seed
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
+/// Values of every shape, from a seed that a failing test prints.
+extension SeededGenerator {
     mutating func bytes(upTo count: Int, of alphabet: [UInt8]? = nil) -> [UInt8] {
         let length = Int.random(in: 0...count, using: &self)
         return (0..<length).map { _ in

@@ -1,4 +1,5 @@
 import Integrity
+import TestSupport
 import Testing
 
 struct RawPathTests {
@@ -50,14 +51,14 @@ struct RawPathTests {
     }
 
     @Test func componentsAndBack() {
-        var random = SplitMix()
+        var random = SeededGenerator()
         for _ in 0..<500 {
             let path = random.path()
-            #expect(RawPath(components: path.components) == path, "seed \(random.seed)")
-            if !path.isRoot { #expect(path.parent.appending(path.name) == path, "seed \(random.seed)") }
+            #expect(RawPath(components: path.components) == path, "\(random)")
+            if !path.isRoot { #expect(path.parent.appending(path.name) == path, "\(random)") }
             #expect(
                 path.normalized == path || path.components.contains { $0.allSatisfy { $0 == 0x2E } },
-                "seed \(random.seed)"
+                "\(random)"
             )
         }
     }
@@ -73,24 +74,24 @@ struct RawPathTests {
     /// What the baseline relies on: one directory's entries stand together, in the order of their bytes, and all that
     /// lies below a directory is one range.
     @Test func entriesAndSubtreesStandTogether() {
-        var random = SplitMix()
+        var random = SeededGenerator()
         var paths: Set<RawPath> = []
         for _ in 0..<400 {
             var path = random.path()
             while paths.insert(path).inserted { path = path.parent }
         }
         let sorted = paths.sorted()
-        #expect(zip(sorted, sorted.dropFirst()).allSatisfy { $0 < $1 && !($1 < $0) }, "seed \(random.seed)")
+        #expect(zip(sorted, sorted.dropFirst()).allSatisfy { $0 < $1 && !($1 < $0) }, "\(random)")
         func isOneRange(_ belongs: (RawPath) -> Bool) -> Bool {
             guard let first = sorted.firstIndex(where: belongs), let last = sorted.lastIndex(where: belongs)
             else { return true }
             return sorted[first...last].allSatisfy(belongs)
         }
         for directory in sorted {
-            #expect(isOneRange { $0 != directory && $0.isWithin(directory) }, "seed \(random.seed)")
-            #expect(isOneRange { !$0.isRoot && $0.parent == directory }, "seed \(random.seed)")
+            #expect(isOneRange { $0 != directory && $0.isWithin(directory) }, "\(random)")
+            #expect(isOneRange { !$0.isRoot && $0.parent == directory }, "\(random)")
             let names = sorted.filter { !$0.isRoot && $0.parent == directory }.map { Array($0.name) }
-            #expect(names == names.sorted { $0.lexicographicallyPrecedes($1) }, "seed \(random.seed)")
+            #expect(names == names.sorted { $0.lexicographicallyPrecedes($1) }, "\(random)")
         }
     }
 

@@ -1,4 +1,5 @@
 import Integrity
+import TestSupport
 import Testing
 
 struct RecordCodecTests {
@@ -14,13 +15,13 @@ struct RecordCodecTests {
     }
 
     @Test func statesReadBack() {
-        var random = SplitMix()
+        var random = SeededGenerator()
         for _ in 0..<500 {
             let isRacy = Bool.random(using: &random)
             let state = RecordedState.examined(random.attributes(), isRacy: isRacy)
             let bytes = encode(state)
-            #expect(decode(bytes, isRacy: isRacy)?.state == state, "seed \(random.seed)")
-            #expect(decode(bytes, isRacy: isRacy)?.used == bytes.count, "seed \(random.seed)")
+            #expect(decode(bytes, isRacy: isRacy)?.state == state, "\(random)")
+            #expect(decode(bytes, isRacy: isRacy)?.used == bytes.count, "\(random)")
         }
         for operation in Failure.Operation.allCases {
             for errno in [Int32.min, -1, 0, 13, .max] {
@@ -31,22 +32,22 @@ struct RecordCodecTests {
     }
 
     @Test func equalStatesHaveEqualBytesAndOthersDoNot() {
-        var random = SplitMix()
+        var random = SeededGenerator()
         for _ in 0..<300 {
             let (one, other) = (random.attributes(), random.attributes())
             let equal = encode(.examined(one, isRacy: true)) == encode(.examined(one, isRacy: false))
-            #expect(equal, "seed \(random.seed)")
+            #expect(equal, "\(random)")
             let same = encode(.examined(one, isRacy: false)) == encode(.examined(other, isRacy: false))
-            #expect(same == (one == other), "seed \(random.seed)")
+            #expect(same == (one == other), "\(random)")
         }
     }
 
     @Test func aCutOffStateIsRefused() {
-        var random = SplitMix()
+        var random = SeededGenerator()
         for _ in 0..<30 {
             let bytes = encode(.examined(random.attributes(), isRacy: false))
             for length in 0..<bytes.count {
-                #expect(decode(Array(bytes[..<length])) == nil, "seed \(random.seed), length \(length)")
+                #expect(decode(Array(bytes[..<length])) == nil, "\(random), length \(length)")
             }
         }
         let failure = encode(.unexamined(Failure(.read, 5)))
@@ -55,7 +56,7 @@ struct RecordCodecTests {
 
     /// What is read is what would be written: no two byte strings stand for one state.
     @Test func damagedStatesAreRefusedOrMeanWhatTheySay() {
-        var random = SplitMix()
+        var random = SeededGenerator()
         for _ in 0..<3_000 {
             var bytes = encode(.examined(random.attributes(), isRacy: false))
             for _ in 0...Int.random(in: 0...3, using: &random) {
@@ -63,11 +64,11 @@ struct RecordCodecTests {
                 bytes[place] = UInt8.random(in: 0...255, using: &random)
             }
             if let (state, used) = decode(bytes) {
-                #expect(encode(state) == Array(bytes[..<used]), "seed \(random.seed)")
+                #expect(encode(state) == Array(bytes[..<used]), "\(random)")
             }
             let noise = [UInt8.random(in: 0...3, using: &random)] + random.bytes(upTo: 200)
             if let (state, used) = decode(noise) {
-                #expect(encode(state) == Array(noise[..<used]), "seed \(random.seed)")
+                #expect(encode(state) == Array(noise[..<used]), "\(random)")
             }
         }
     }

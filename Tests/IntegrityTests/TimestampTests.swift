@@ -1,4 +1,5 @@
 import Integrity
+import TestSupport
 import Testing
 
 struct TimestampTests {
@@ -49,10 +50,10 @@ struct TimestampTests {
     }
 
     @Test func anyTimeReadsBackToTheMicrosecond() {
-        var random = SplitMix()
+        var random = SeededGenerator()
         for _ in 0..<2_000 {
             let time = random.time(wholeMicroseconds: true)
-            #expect(Timestamp(rfc3339: time.description) == time, "seed \(random.seed)")
+            #expect(Timestamp(rfc3339: time.description) == time, "\(random)")
         }
     }
 

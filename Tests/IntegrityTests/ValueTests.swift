@@ -1,4 +1,5 @@
 import Integrity
+import TestSupport
 import Testing
 
 struct ValueTests {
@@ -46,7 +47,7 @@ struct ValueTests {
     }
 
     @Test func digests() {
-        var random = SplitMix()
+        var random = SeededGenerator()
         let digest = random.digest()
         #expect(Digest(bytes: digest.bytes) == digest)
         #expect(Digest(digest.description) == digest)

@@ -2,6 +2,7 @@ import CLinux
 import CSystemd
 import Integrity
 import Reporting
+import TestSupport
 import Testing
 import Warden
 
@@ -10,24 +11,24 @@ struct JournalAbsenceTests {
     private let entry = Samples.entry(1, .change(Samples.content))
 
     @Test func noSocketIsAnError() throws {
-        let scratch = try Scratch()
-        let path = scratch.file("socket")
+        let scratch = try TemporaryDirectory()
+        let path = scratch.appending("socket").description
         let error = #expect(throws: PublishError.self) { try JournalPublisher(socket: path).publish(entry) }
         #expect(error?.description.contains("does not listen") == true)
         #expect(error?.description.contains("no such file or directory") == true)
     }
 
     @Test func aSocketThatNobodyHoldsIsAnError() throws {
-        let scratch = try Scratch()
-        let path = scratch.file("socket")
+        let scratch = try TemporaryDirectory()
+        let path = scratch.appending("socket").description
         close(try boundSocket(path))
         let error = #expect(throws: PublishError.self) { try JournalPublisher(socket: path).publish(entry) }
         #expect(error?.description.contains("connection refused") == true)
     }
 
     @Test func aFullQueueIsAnErrorAfterTheWait() throws {
-        let scratch = try Scratch()
-        let path = scratch.file("socket")
+        let scratch = try TemporaryDirectory()
+        let path = scratch.appending("socket").description
         let receiver = try boundSocket(path)
         defer { close(receiver) }
         let sender = try fillingSocket(path)

@@ -1,4 +1,5 @@
 import Integrity
+import TestSupport
 import Testing
 
 @testable import Reporting
@@ -20,8 +21,7 @@ struct LayoutTests {
 
     /// Whatever the bytes: no line too wide, and the lines give the name back.
     @Test func brokenNamesAreWhole() {
-        let seed = UInt64.random(in: .min ... .max)
-        var random = SplitMix(seed: seed)
+        var random = SeededGenerator()
         let alphabet = Array("ab/\\ \u{301}漢".utf8) + [0x0A, 0xFF, 0x1B]
         for _ in 0..<500 {
             let bytes = (0..<Int.random(in: 0...300, using: &random)).map { _ in
@@ -32,13 +32,13 @@ struct LayoutTests {
             )
             let text = escaped(bytes)
             let lines = brokenName(text, first: first, rest: rest)
-            #expect(lines.dropLast().allSatisfy { $0.hasSuffix("\\") }, "seed \(seed)")
+            #expect(lines.dropLast().allSatisfy { $0.hasSuffix("\\") }, "\(random)")
             let joined = lines.dropLast().map { $0.unicodeScalars.dropLast() }.reduce(into: "") {
                 $0 += String($1)
             }
-            #expect(Array((joined + (lines.last ?? "")).utf8) == Array(text.utf8), "seed \(seed)")
+            #expect(Array((joined + (lines.last ?? "")).utf8) == Array(text.utf8), "\(random)")
             for (position, line) in lines.enumerated() {
-                #expect(columns(line) <= (position == 0 ? first : rest), "seed \(seed)")
+                #expect(columns(line) <= (position == 0 ? first : rest), "\(random)")
             }
         }
     }
@@ -102,20 +102,5 @@ struct LayoutTests {
             plain = plain.replacing("\u{1B}[\(paint)m", with: "")
         }
         #expect(plain == Samples.changedCheck.text())
-    }
-}
-
-/// A small generator whose sequence follows from its seed (Steele, Lea and Flood, 2014).
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,6 +1,7 @@
 import CLinux
 import Integrity
 import Reporting
+import TestSupport
 import Testing
 import Warden
 
@@ -13,28 +14,28 @@ struct LinePublisherTests {
     }
 
     @Test func oneLineAnEntry() throws {
-        let (reader, writer) = try pipe()
-        let publisher = LinePublisher(descriptor: writer, form: .jsonl)
+        let scratch = try TemporaryDirectory()
+        let file = try scratch.write("out", "")
+        let number = try unsafe file.call { unsafe mw_openat(AT_FDCWD, $0, O_WRONLY, 0) }
+        defer { close(number) }
+        let publisher = LinePublisher(descriptor: number, form: .jsonl)
         let entries = Samples.entries.prefix(3)
         for entry in entries { try publisher.publish(entry) }
-        close(writer)
-        let text = try #require(String(validating: readAll(reader), as: UTF8.self))
-        close(reader)
-        #expect(text == entries.map { $0.json.compact + "\n" }.joined())
+        let lines = entries.map { $0.json.compact + "\n" }.joined()
+        #expect(try file.contents() == Array(lines.utf8))
     }
 
     @Test func textIsTimeAndSentence() throws {
-        let (reader, writer) = try pipe()
+        let scratch = try TemporaryDirectory()
+        let file = try scratch.write("out", "")
+        let number = try unsafe file.call { unsafe mw_openat(AT_FDCWD, $0, O_WRONLY, 0) }
+        defer { close(number) }
         let entry = Samples.entry(1, .change(Samples.added))
-        try LinePublisher(descriptor: writer, form: .text(.plain)).publish(entry)
-        try LinePublisher(descriptor: writer, form: .text(TextStyle(isColored: true))).publish(entry)
-        close(writer)
-        let text = try #require(String(validating: readAll(reader), as: UTF8.self))
-        close(reader)
-        let sentence = message(for: entry)
-        #expect(
-            text == "2026-03-01 10:00:01 \(sentence)\n2026-03-01 10:00:01 \u{1B}[1;31m\(sentence)\u{1B}[0m\n"
-        )
+        try LinePublisher(descriptor: number, form: .text(.plain)).publish(entry)
+        try LinePublisher(descriptor: number, form: .text(TextStyle(isColored: true))).publish(entry)
+        let (time, sentence) = ("2026-03-01 10:00:01", message(for: entry))
+        let lines = "\(time) \(sentence)\n\(time) \u{1B}[1;31m\(sentence)\u{1B}[0m\n"
+        #expect(try file.contents() == Array(lines.utf8))
     }
 
     /// The process survives: SIGPIPE would have ended this test run.
@@ -63,14 +64,12 @@ struct LinePublisherTests {
     ///
     /// The reader is a process of its own: the two writers may well hold every thread there is.
     @Test func partialWritesAndTwoThreads() async throws {
-        let scratch = try Scratch()
-        let (lines, done) = (scratch.file("lines"), scratch.file("done"))
-        try #require(unsafe mkfifo(lines, 0o600) == 0 && mkfifo(done, 0o600) == 0)
-        _ = unsafe system(
-            "{ cat '\(lines)' >'\(scratch.file("out"))'; echo done >'\(done)'; } </dev/null >/dev/null 2>&1 &"
-        )
-        let writer = unsafe mw_openat(AT_FDCWD, lines, O_WRONLY, 0)
-        try #require(writer >= 0)
+        let scratch = try TemporaryDirectory()
+        let fifo = scratch.appending("fifo")
+        try unsafe fifo.call { unsafe mkfifo($0, 0o600) }
+        let out = scratch.appending("out")
+        let reader = try ChildProcess("sh", ["-c", "exec cat '\(fifo)' >'\(out)'"])
+        let writer = try unsafe fifo.call { unsafe mw_openat(AT_FDCWD, $0, O_WRONLY, 0) }
         try #require(mw_fcntl(writer, F_SETFL, O_NONBLOCK) == 0)
         let publisher = LinePublisher(descriptor: writer, form: .jsonl)
         let count = 400
@@ -85,8 +84,8 @@ struct LinePublisherTests {
             }
         }
         close(writer)
-        #expect(readFile(done) == Array("done\n".utf8))
-        let text = try #require(readFile(scratch.file("out")))
+        #expect(reader.finish().status == .exited(0))
+        let text = try out.contents()
         let numbers = try text.split(separator: 0x0A).map { try JSON(parsing: $0).object?["seq"]?.integer }
         #expect(numbers.count == 2 * count)
         #expect(Set(numbers) == Set((0..<Int64(2 * count)).map(Optional.some)))

@@ -1,4 +1,5 @@
 import CLinux
+import TestSupport
 import Testing
 
 @testable import Reporting
@@ -47,9 +48,9 @@ struct ProgressTests {
     }
 
     @Test func aTerminalIsLeftClean() throws {
-        let scratch = try Scratch()
-        let number = unsafe mw_openat(AT_FDCWD, scratch.file("terminal"), O_WRONLY | O_CREAT, 0o600)
-        try #require(number >= 0)
+        let scratch = try TemporaryDirectory()
+        let file = try scratch.write("terminal", "")
+        let number = try unsafe file.call { unsafe mw_openat(AT_FDCWD, $0, O_WRONLY, 0) }
         var line = ProgressLine(descriptor: number, isTerminal: true)
         line.show(done: Progress(files: 1, bytes: 1), elapsed: 0)
         line.show(done: Progress(files: 2, bytes: 2), elapsed: 50_000_000)  // too early to show
@@ -57,19 +58,19 @@ struct ProgressTests {
         line.erase()
         line.erase()
         close(number)
-        let shown = try #require(readFile(scratch.file("terminal")))
+        let shown = try file.contents()
         #expect(shown == Array("\r1 file, 1 B\u{1B}[K\r3 files, 3 B\u{1B}[K\r\u{1B}[K".utf8))
     }
 
     @Test func nothingIsWrittenToAFile() throws {
-        let scratch = try Scratch()
-        let number = unsafe mw_openat(AT_FDCWD, scratch.file("log"), O_WRONLY | O_CREAT, 0o600)
-        try #require(number >= 0)
+        let scratch = try TemporaryDirectory()
+        let file = try scratch.write("log", "")
+        let number = try unsafe file.call { unsafe mw_openat(AT_FDCWD, $0, O_WRONLY, 0) }
         var line = ProgressLine(descriptor: number)
         line.show(done: Progress(files: 1, bytes: 1), elapsed: 0)
         line.erase()
         close(number)
-        #expect(readFile(scratch.file("log")) == [])
+        #expect(try file.contents() == [])
         #expect(terminalWidth(number) == 80)
     }
 }

@@ -1,6 +1,7 @@
 import CLinux
 import Reporting
 import Synchronization
+import TestSupport
 import Testing
 
 struct ServiceNotifierTests {
@@ -38,11 +39,12 @@ struct ServiceNotifierTests {
     /// In a process of its own, because the environment belongs to the whole process.
     @Test func theTrueSocketHearsIt() async {
         await #expect(processExitsWith: .success) {
-            let scratch = try Scratch()
+            let scratch = try TemporaryDirectory()
             unsafe unsetenv("NOTIFY_SOCKET")
             try #require(!ServiceNotifier().ready())
-            let receiver = try boundSocket(scratch.file("notify"))
-            unsafe setenv("NOTIFY_SOCKET", scratch.file("notify"), 1)
+            let address = scratch.appending("notify").description
+            let receiver = try boundSocket(address)
+            unsafe setenv("NOTIFY_SOCKET", address, 1)
             try #require(ServiceNotifier().ready(status: "up"))
             var buffer = [UInt8](repeating: 0, count: 256)
             let count = unsafe buffer.withUnsafeMutableBytes {
@@ -68,10 +70,9 @@ struct ServiceNotifierTests {
     }
 
     @Test func theJournalStreamIsKnownByDeviceAndInode() throws {
-        let scratch = try Scratch()
-        try scratch.write("x", to: "stream")
-        let number = unsafe mw_openat(AT_FDCWD, scratch.file("stream"), O_RDONLY, 0)
-        try #require(number >= 0)
+        let scratch = try TemporaryDirectory()
+        let file = try scratch.write("stream", "x")
+        let number = try unsafe file.call { unsafe mw_openat(AT_FDCWD, $0, O_RDONLY, 0) }
         defer { close(number) }
         var status = stat()
         try #require(unsafe fstat(number, &status) == 0)
