@@ -24,6 +24,7 @@
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,17 @@ static inline int mw_readable(int descriptor) {
     int count = 0;
     return ioctl(descriptor, FIONREAD, &count) < 0 ? -1 : count;
 }
+
+static inline int mw_setflags(int descriptor, unsigned int flags) {
+    unsigned long value = flags;
+    return ioctl(descriptor, FS_IOC_SETFLAGS, &value);
+}
+
+// glibc 2.35 has no wrapper for pidfd_open(2); syscall(2) is variadic.
+static inline int mw_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
+// environ(7) is a variable that Swift cannot know to be left alone.
+static inline char **mw_environ(void) { return environ; }
 
 // errno is a macro over a thread-local location.
 static inline int mw_errno(void) { return errno; }

@@ -7,7 +7,7 @@ extension CreateReport {
         page.sentence(verdictLine, paint: unexamined.isEmpty ? .good : .warning)
         page.blank()
         page.name(file, label: padded("written to", 13))
-        page.pair("signed by", safe(baseline.signedBy))
+        page.key(baseline.signedBy)
         page.name(baseline.root.description, label: padded("root", 7))
         page.pair("packs", scope.packs.isEmpty ? "none" : scope.packs.map(safe).joined(separator: ", "))
         for (position, home) in scope.homes.enumerated() {
@@ -83,7 +83,7 @@ extension AcceptReport {
                 "baseline",
                 "\(baseline.generation) of \(baseline.created.utc), \(counted(baseline.entries, "record"))"
             )
-            page.pair("signed by", safe(baseline.signedBy))
+            page.key(baseline.signedBy)
         }
         if !refused.isEmpty {
             page.blank()

@@ -53,6 +53,11 @@ extension CheckReport {
             summary.authorized > 0 ? "\(summary.authorized) authorized" : nil,
             summary.expected > 0 ? "\(summary.expected) expected" : nil,
         ].compactMap { $0 }
+        if wanted.isEmpty && skipped > 0 {
+            let match = "INTACT as far as metadata tells: " + counted(summary.examined, "path")
+            let unread = "; " + counted(skipped, "file") + " not read"
+            return fitting(width, [match + unread, "INTACT as far as metadata tells\(unread)", "INTACT\(unread)", "INTACT"])
+        }
         if wanted.isEmpty {
             let match =
                 "INTACT: " + counted(summary.examined, "path matches", "paths match") + " \(baselineName)"
@@ -73,9 +78,13 @@ extension CheckReport {
         }
         let detailed = severities.isEmpty ? changes : changes + " (\(severities.joined(separator: ", ")))"
         let coverage = "coverage is incomplete"
+        let brief = severities.isEmpty ? [] : [detailed.replacing(" unauthorized changes", with: " unauthorized")]
         return isIncomplete
-            ? fitting(width, [detailed + "; " + coverage, changes + "; " + coverage, detailed, changes])
-            : fitting(width, [detailed + "; " + examined, detailed, changes])
+            ? fitting(
+                width,
+                [detailed + "; " + coverage] + brief.map { $0 + "; incomplete" } + [changes + "; " + coverage, changes]
+            )
+            : fitting(width, [detailed + "; " + examined, detailed] + brief + [changes])
     }
 
     private func heading(_ page: inout TextPage) {
@@ -85,7 +94,7 @@ extension CheckReport {
             "baseline",
             "\(baseline.generation) of \(baseline.created.utc), \(counted(baseline.entries, "record"))"
         )
-        page.pair("signed by", safe(baseline.signedBy))
+        page.key(baseline.signedBy)
         let duration = durationText(finished.nanoseconds(since: started))
         page.pair("checked", "\(started.utc), \(safe(mode)), in \(duration), \(byteText(bytes)) read")
         if skipped > 0 {
@@ -172,6 +181,9 @@ extension CheckReport {
 }
 
 extension TextPage {
+    /// The signer, on a line of its own, so that it can be compared as a whole.
+    mutating func key(_ identifier: String) { name(safe(identifier), label: padded("key", 7)) }
+
     mutating func gap(_ gap: Gap) {
         let closed = gap.closed.map { ", closed \($0.utc)" } ?? ", still open"
         sentence(

@@ -7,8 +7,7 @@ extension TextPage {
         if let from = finding.from { name(from, label: label("from")) }
         if let by = finding.by {
             name(by.path, label: label(by.kind == .mount ? "mount at" : "found 1st"))
-            let source = mountSource(by).drop { $0 == " " }
-            if !source.isEmpty { pair("", String(source), indent: 4, column: 9) }
+            if let source = mountSource(by) { pair("source", source, indent: 4, column: 9) }
         }
         comparison(finding)
         pair("rule", ruleText(finding), indent: 4, column: 9)

@@ -82,7 +82,10 @@ extension TextPage {
                 continue
             }
             let values = texts(of: member, in: object)
-            guard columns(label) <= width else {
+            let room = style.width - indent - width - 2
+            // A digest that fits a line of its own is not broken.
+            let isSplit = values.contains { columns($0) > room && columns($0) <= style.width - indent - 2 }
+            guard columns(label) <= width, !isSplit else {
                 name(label, indent: indent)
                 for value in values { name(value, indent: indent + 2) }
                 continue

@@ -49,7 +49,7 @@ private func deed(_ finding: Finding) -> String {
     case .shadowed:
         guard let by = finding.by else { return "is shadowed" }
         return switch by.kind {
-        case .mount: "is covered by a mount at \(by.path)" + mountSource(by)
+        case .mount: "is covered by a mount" + (mountSource(by).map { " of \($0)" } ?? "") + " at \(by.path)"
         case .path: "is shadowed by \(by.path), which stands earlier in the search path"
         }
     case .added: return "was added"
@@ -70,9 +70,10 @@ private func deed(_ finding: Finding) -> String {
     }
 }
 
-func mountSource(_ shadow: Shadow) -> String {
-    let words = [shadow.source.map { "of \(escaped($0))" }, shadow.fileSystem.map { "(\(safe($0)))" }]
-    return words.compactMap { $0 }.map { " " + $0 }.joined()
+/// Device and file system, `/dev/sdb1 (ext4)`; nil where neither is known.
+func mountSource(_ shadow: Shadow) -> String? {
+    let words = [shadow.source.map { escaped($0) }, shadow.fileSystem.map { "(\(safe($0)))" }].compactMap { $0 }
+    return words.isEmpty ? nil : words.joined(separator: " ")
 }
 
 /// Program, process and users, as far as they are known; nil where nothing is.

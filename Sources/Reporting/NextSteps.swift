@@ -13,8 +13,13 @@ extension CheckReport {
             page.command("millwarden baseline verify")
         }
         if summary.unauthorized > 0 { reviewSteps(&page) }
-        if !errors.isEmpty || summary.errors > 0 {
-            page.sentence("Find out why paths cannot be read, and mend that:", indent: 2)
+        let hasErrors = !errors.isEmpty || summary.errors > 0
+        let hasGaps = gaps.contains(where: \.isOpen) || summary.openGaps > 0
+        if hasErrors || (hasGaps && !isQuick) {
+            let reasons = [
+                hasErrors ? "why paths cannot be read" : nil, hasGaps ? "what keeps the gaps open" : nil,
+            ]
+            page.sentence("Find out \(enumerated(reasons.compactMap { $0 })), and mend that:", indent: 2)
             page.command("millwarden doctor")
         }
         if summary.unbaselined > 0 {
@@ -24,15 +29,11 @@ extension CheckReport {
             )
             page.command("millwarden baseline accept --scope --reason TEXT --dry-run")
         }
-        if gaps.contains(where: \.isOpen) || summary.openGaps > 0 {
-            page.sentence(
-                isQuick
-                    ? "Close the gaps with a check that reads everything:" : "See what keeps the gaps open:",
-                indent: 2
-            )
-            page.command(isQuick ? "millwarden check" : "millwarden doctor")
-        } else if isQuick {
+        if isQuick {
             page.sentence("Read the files that this quick check did not:", indent: 2)
+            page.command("millwarden check")
+        } else if hasGaps {
+            page.sentence("Then examine everything again, which closes the gaps:", indent: 2)
             page.command("millwarden check")
         }
         if exit == 0 && summary.unauthorized == 0 && !isQuick && errors.isEmpty {

@@ -54,6 +54,11 @@ struct TextPage {
     /// A name that must be shown exactly, behind a label.
     mutating func name(_ escapedName: String, label: String = "", indent: Int = 0, paint: Paint? = nil) {
         let lead = spaces(indent) + label
+        guard columns(lead) <= style.width / 2 else {
+            name(String(label.drop { $0 == " " }), indent: indent, paint: paint)
+            name(escapedName, indent: indent + 2, paint: paint)
+            return
+        }
         let room = style.width - columns(lead)
         add(
             brokenName(escapedName, first: room, rest: room),

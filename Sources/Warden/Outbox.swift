@@ -1,5 +1,5 @@
 package import Host
-package import Integrity
+import Integrity
 package import Ledger
 import Synchronization
 

@@ -34,7 +34,9 @@ package struct Recorder: Sendable {
     package func record(_ outcomes: [Outcome], at time: Timestamp) throws(HistoryError) -> [Entry] {
         var relevant: [Outcome] = []
         for outcome in outcomes {
-            if try outcome.finding != nil || history.currentStanding(outcome.path) != nil { relevant.append(outcome) }
+            // Most paths are as approved and stand nowhere: they cost no transaction.
+            let standing = outcome.finding == nil ? try history.currentStanding(outcome.path) : nil
+            if outcome.finding != nil || standing != nil { relevant.append(outcome) }
         }
         guard !relevant.isEmpty else { return [] }
         return try history.write { (transaction) throws(HistoryError) in

@@ -1,5 +1,5 @@
 import Host
-import Integrity
+package import Integrity
 import Synchronization
 import Ledger
 import RulePacks

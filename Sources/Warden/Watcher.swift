@@ -194,7 +194,8 @@ package final class Watcher<Tree: FileTree> {
             let entries = try recorder.record(outcomes.map(\.0), at: setup.clock())
             if !entries.isEmpty { ring() }
             board.noteRecorded(entries)
-        } catch let error where error.mayPass {
+        } catch {
+            guard error.mayPass else { throw error }
             retries.append(contentsOf: outcomes.map(\.1))
             retryAt = setup.bootClock() + 1_000_000_000
             board.noteTrouble("the history does not take rows: \(error)")

@@ -104,7 +104,7 @@ struct Pulse {
         name.append(0)
         let descriptor = unsafe mw_openat(AT_FDCWD, name, O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { return }
-        _ = unsafe futimens(descriptor, nil)
+        _ = futimens(descriptor, nil)
         _ = close(descriptor)
     }
 }

@@ -45,7 +45,7 @@ struct BaselineCreate: ParsableCommand {
         let history = try session.openHistory()
         let key = try session.keys.ensureBaselineKey()
         let started = Session.clock()
-        let writer = try BaselineWriter(to: store.proposalPath(), rules: rules.set.rules.map(\.id))
+        let writer = try BaselineWriter(to: store.temporaryPath(), rules: rules.set.rules.map(\.id))
         let creation = Creation(tree: KernelTree(), rules: rules.set, clock: Session.clock)
         let meter = ProgressMeter(total: nil)
         let walked: (result: CreationResult, linked: [Record])
@@ -57,16 +57,14 @@ struct BaselineCreate: ParsableCommand {
         }
         meter.finish()
         try refuse(walked.result, strict: strict)
-        let previous = try? session.openBaseline(history)
-        let generation = max(
-            previous?.reader.summary.generation ?? 0,
-            try history.newestBaseline()?.baseline.generation ?? 0
-        )
+        let previous = try? session.openBaseline(history).reader.summary
+        let host = SystemClock.host()
         let manifest = BaselineManifest(
-            generation: generation + 1,
+            generation: try store.nextGeneration(after: previous, history: history),
             created: Session.clock(),
             scope: Scope(rules: rules.set.digest, packs: rules.packsOn, homes: rules.set.homes),
-            host: SystemClock.host(),
+            hostName: host.name,
+            machineID: host.machineID,
             historyID: history.id
         )
         let finished = try finish(writer, walked.linked, manifest, key, store)
@@ -78,8 +76,7 @@ struct BaselineCreate: ParsableCommand {
             loginuid: SystemClock.loginUID(),
             paths: finished.summary.entries
         )
-        try store.replace(with: finished.path, event: event, history: history, at: Session.clock)
-        try history.write { transaction throws(HistoryError) in try transaction.clearAllStanding() }
+        try store.replace(with: finished.path, event: event, history: history, at: Session.clock())
         publishOnce(history, session.stateDirectory)
         let report = CreateReport(
             baseline: finished.summary,
@@ -129,11 +126,9 @@ struct BaselineCreate: ParsableCommand {
         let summary = try writer.finish(manifest, key: key)
         guard !linked.isEmpty else { return (summary, writer.path) }
         let first = try BaselineReader.open(writer.path, trusting: [key.publicKey])
-        let second = try BaselineWriter(to: store.proposalPath(), rules: first.rules)
         let changes = Dictionary(uniqueKeysWithValues: linked.map { ($0.path, Record?.some($0)) })
-        try merge(first, with: changes, into: second)
+        let second = try merge(first, with: changes, to: store.temporaryPath())
         let merged = try second.finish(manifest, key: key)
-        store.discard(writer.path)
         return (merged, second.path)
     }
 }
@@ -176,8 +171,8 @@ struct BaselineShow: ParsableCommand {
             let opening = JSON.object(object).compact.dropLast()
             say(opening + ",\"records\":[", terminator: "")
             var isFirst = true
-            try reader.forEachRecord(in: 0..<reader.count) { record, _ in
-                say((isFirst ? "\n" : ",\n") + record.json.compact, terminator: "")
+            try reader.forEachRecord { (view) throws(BaselineError) in
+                say((isFirst ? "\n" : ",\n") + (try view.decode()).json.compact, terminator: "")
                 isFirst = false
             }
             say("\n]}")
@@ -185,7 +180,7 @@ struct BaselineShow: ParsableCommand {
     }
 
     private func list(_ reader: BaselineReader, _ line: (Record) -> String) throws {
-        try reader.forEachRecord(in: 0..<reader.count) { record, _ in say(line(record)) }
+        try reader.forEachRecord { (view) throws(BaselineError) in say(line(try view.decode())) }
     }
 }
 
@@ -309,10 +304,9 @@ struct BaselineAccept: ParsableCommand {
         var proposal: RawPath?
         if !plan.changes.isEmpty {
             let key = try session.keys.signingKey(.baseline)
-            let writer = try BaselineWriter(to: session.store.proposalPath(), rules: reader.rules)
-            try acceptance.write(plan, to: writer)
+            let writer = try acceptance.write(plan, to: session.store.temporaryPath())
             var manifest = reader.manifest
-            manifest.generation += 1
+            manifest.generation = try session.store.nextGeneration(after: reader.summary, history: history)
             manifest.created = Session.clock()
             summary = try writer.finish(manifest, key: key)
             proposal = writer.path
@@ -326,16 +320,22 @@ struct BaselineAccept: ParsableCommand {
             accepted: accepted,
             paths: plan.changes.count
         )
-        let paths = Array(plan.changes.keys)
-        if let proposal {
-            try session.store.replace(with: proposal, event: event, history: history, at: Session.clock)
-        }
         let time = Session.clock()
-        try history.write { transaction throws(HistoryError) in
-            if proposal == nil { _ = try transaction.append(.baseline(event), at: time) }
-            try transaction.acknowledge(accepted)
-            try transaction.clearStanding(paths)
+        guard let proposal else {
+            // Nothing on disk differs: the approval is a row, and the baseline stays as it is.
+            try history.write { (transaction) throws(HistoryError) in
+                _ = try transaction.append(.baseline(event), at: time)
+                try transaction.clearStanding(seqs: accepted)
+            }
+            return nil
         }
-        return proposal == nil ? nil : summary
+        try session.store.replace(
+            with: proposal,
+            event: event,
+            basedOn: reader.summary.root,
+            history: history,
+            at: time
+        )
+        return summary
     }
 }

@@ -51,7 +51,7 @@ struct CheckCommand: ParsableCommand {
             tree: KernelTree(),
             rules: rules.set,
             baseline: opened.reader,
-            isAnchorMissing: opened.isAnchorMissing,
+            isAnchorMissing: opened.anchor == .missing,
             history: history,
             host: SystemClock.host(),
             clock: Session.clock

@@ -108,10 +108,17 @@ struct Session {
 
     var store: BaselineStore { BaselineStore(stateDirectory: stateDirectory) }
 
-    var keys: KeyStore { KeyStore(stateDirectory: stateDirectory, trusted: configuration.baselineKeys) }
+    var keys: KeyStore { KeyStore(stateDirectory: stateDirectory) }
+
+    func trustedKeys() throws(KeyError) -> [PublicKey] {
+        try keys.trustedKeys(configured: configuration.baselineKeys)
+    }
 
     /// The history for reading and writing.
     func openHistory() throws -> History { try History.open(at: stateDirectory, access: .readWrite) }
+
+    /// The history for looking at; it is not made where it is missing.
+    func openHistoryForReading() throws -> History { try History.open(at: stateDirectory, access: .readOnly) }
 
     /// Opens the baseline that `check` and `watch` compare with.
     ///
@@ -121,8 +128,8 @@ struct Session {
             throw CommandFailure(ExitStatus.noTrustAnchor, BaselineError.missing(store.path).description)
         }
         do {
-            try store.recover(history: history)
-            return try store.open(history: history, trusting: try keys.trustedKeys())
+            if history.isWritable { _ = try store.recover(history: history, at: Session.clock()) }
+            return try store.open(history: history, trusting: try trustedKeys())
         } catch let error as KeyError {
             throw CommandFailure(ExitStatus.noTrustAnchor, "\(error)")
         }
@@ -160,6 +167,36 @@ extension CommandFailure {
             let status = error == .access || error == .permission ? ExitStatus.noPermission : ExitStatus.io
             self.init(status, error.description)
         default: self.init(ExitStatus.software, oneLine(error))
+        }
+    }
+}
+
+extension BaselineError {
+    /// The file could not be read or written, which says nothing about whether it can be trusted.
+    var isInputOutput: Bool {
+        switch self {
+        case .io, .history, .malformed, .outOfOrder, .stopped: true
+        default: false
+        }
+    }
+}
+
+extension HistoryError {
+    var isReadOnly: Bool {
+        switch self {
+        case .readOnly, .permission: true
+        default: false
+        }
+    }
+
+    var exitStatus: Int32 {
+        switch self {
+        case .missing: ExitStatus.noInput
+        case .damaged, .newerFormat, .replaced: ExitStatus.damagedData
+        case .permission: ExitStatus.noPermission
+        case .unusablePath: ExitStatus.cannotCreate
+        case .refused: ExitStatus.software
+        case .full, .readOnly, .busy, .io: ExitStatus.io
         }
     }
 }

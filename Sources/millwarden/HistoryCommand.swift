@@ -47,16 +47,22 @@ struct HistoryList: ParsableCommand {
         var filter = HistoryFilter()
         filter.since = try since.map { try moment($0, "--since") }
         filter.until = try until.map { try moment($0, "--until") }
-        filter.rules = rule.isEmpty ? nil : Set(rule)
+        filter.rules = Set(rule)
         filter.minimumSeverity = severity?.severity
-        filter.verdicts = verdict.isEmpty ? nil : Set(try verdict.map(parseVerdict))
-        filter.events = event.isEmpty ? nil : Set(try event.map(parseEvent))
-        filter.limit = lines
+        filter.verdicts = Set(try verdict.map(parseVerdict))
+        filter.events = Set(try event.map(parseEvent))
         let globs = try path.map { try pathGlob($0, option: "--path") }
         if !globs.isEmpty { filter.path = { path in globs.contains { $0.covers(path) } } }
         let style = TextStyle.terminal
-        try history.forEachEntry(filter) { entry in
+        let show = { (entry: Entry) in
             say(global.format == .jsonl ? entry.json.compact : historyLine(for: entry, style: style))
+        }
+        if let lines {
+            filter.limit = lines
+            filter.isNewestFirst = true
+            for entry in try history.entries(filter).reversed() { show(entry) }
+        } else {
+            try history.forEachEntry(filter) { show($0) }
         }
     }
 
@@ -117,13 +123,31 @@ struct HistoryVerify: ParsableCommand {
         try global.require(.text, .jsonl)
         let history = try Session(global).openHistoryForReading()
         let verification = try history.verify()
-        if global.format == .jsonl {
-            say(verification.json.compact)
-        } else if let problem = verification.problem {
-            complain(problem.description)
-        } else {
-            say("the chain is whole: \(verification.rows) rows, up to \(verification.head)")
+        switch verification {
+        case .intact:
+            say(global.format == .jsonl ? json(verification).compact : verification.description)
+        case .broken:
+            if global.format == .jsonl { say(json(verification).compact) }
+            throw CommandFailure(
+                ExitStatus.notVerified,
+                global.format == .jsonl ? "" : "the history is not whole: \(verification)"
+            )
         }
-        if verification.problem != nil { throw CommandFailure(ExitStatus.notVerified) }
+    }
+
+    private func json(_ verification: ChainVerification) -> JSON {
+        var object = JSONObject()
+        object.append("schema", .string("millwarden.history-verify/1"))
+        switch verification {
+        case .intact(let count, let head):
+            object.append("ok", .bool(true))
+            object.append("rows", .int(Int64(count)))
+            object.append("head", .string(head.description))
+        case .broken(let seq, let reason):
+            object.append("ok", .bool(false))
+            object.append("seq", .int(seq))
+            object.append("reason", .string(reason))
+        }
+        return .object(object)
     }
 }

@@ -30,7 +30,7 @@ struct WatchCommand: ParsableCommand {
             rules: rules.set,
             history: history,
             store: session.store,
-            trusted: try session.keys.trustedKeys(),
+            trusted: try session.trustedKeys(),
             stateDirectory: session.stateDirectory,
             version: Millwarden.version,
             clock: Session.clock,
@@ -47,12 +47,14 @@ struct WatchCommand: ParsableCommand {
         }
         let controlThread = try OSThread(name: "control") { control.serve() }
         let inotify = try openInotify()
-        let reader = try EventReader(inotify: inotify)
+        let bell = try EventBell()
+        let reader = try EventReader(inotify, bell: bell, clock: { UInt64(Session.bootClock()) })
         let watcher = Watcher(
             tree: KernelTree(),
             setup: setup,
             baseline: opened.reader,
             inotify: inotify,
+            bell: bell,
             reader: reader,
             outboxes: outboxes,
             manager: NotifiedManager(),
