@@ -21,12 +21,12 @@ final class Daemon {
 
     var id: Int32 { child.id }
 
-    init(_ owner: Millwarden) throws {
+    init(_ owner: Millwarden, format: String = "jsonl") throws {
         self.owner = owner
         notifications = try NotifySocket(at: try TemporaryDirectory())
         var environment = ["NOTIFY_SOCKET": notifications.address, "LANG": "C.UTF-8"]
         for name in ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"] { environment[name] = environmentVariable(name) }
-        let line = owner.command(["watch", "--format", "jsonl"])
+        let line = owner.command(["watch", "--format", format])
         child = try ChildProcess(line[0], Array(line.dropFirst()), environment: environment)
     }
 
@@ -101,12 +101,21 @@ final class Daemon {
         return entries
     }
 
+    /// Ends it as systemd does, and gives all that it said.
+    func finishAfterTermination() -> ProcessResult {
+        child.send(SIGTERM)
+        return child.finish(timeout: Daemon.patience)
+    }
+
     /// Ends it without a chance to do anything about it.
     func killHard() throws {
         child.send(SIGKILL)
         _ = child.finish(timeout: Daemon.patience)
         try parse()
     }
+
+    /// Waits for it to end by itself.
+    func end() -> ProcessResult { child.finish(timeout: Daemon.patience) }
 
     /// What it said on standard error.
     var errors: String { jsonText(child.errors).text }

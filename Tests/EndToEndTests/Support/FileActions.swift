@@ -75,6 +75,10 @@ extension RawPath {
     }
 }
 
+func isThere(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
+func isExecutable(_ path: String) -> Bool { unsafe access(path, X_OK) == 0 }
+
 /// Writes at the beginning of an open file.
 func overwrite(_ descriptor: CInt, _ bytes: [UInt8]) throws(Errno) {
     let count = unsafe bytes.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress, $0.count, 0) }

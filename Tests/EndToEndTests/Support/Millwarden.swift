@@ -18,6 +18,8 @@ final class Millwarden {
     let launcher: [String]
     let program: String
     private var marks = 0
+    /// Where `baseline create` said it wrote.
+    private(set) var baselineFile: RawPath = .root
 
     var path: RawPath { home.path }
     var state: RawPath { path.appending("state") }
@@ -39,7 +41,7 @@ final class Millwarden {
         home = try TemporaryDirectory()
         self.launcher = launcher
         program = builtProduct("millwarden")
-        try #require(access(program, X_OK) == 0, "\(program) is missing: `swift build` makes it")
+        try #require(isExecutable(program), "\(program) is missing: `swift build` makes it")
         for directory in ["tools", "tools/lib", "settings", "marks", "outside"] { try home.makeDirectory(directory) }
         try home.write("tools/cc", Self.compilerText, mode: 0o755)
         try home.write("tools/ld", Self.linkerText, mode: 0o755)
@@ -123,8 +125,9 @@ final class Millwarden {
 
     /// `baseline create`, which has to succeed.
     func createBaseline(location: SourceLocation = #_sourceLocation) throws {
-        let result = try run("baseline", "create")
-        try #require(result.status == .exited(0), "\(result)", sourceLocation: location)
+        let created = try document(0, "baseline", "create", location: location)
+        let file = try #require(created.bytes("file"), "\(created.pretty)", sourceLocation: location)
+        baselineFile = RawPath(bytes: file)
     }
 
     /// The rows of the history, oldest first.
