@@ -8,7 +8,9 @@ package struct Errno: Error, Hashable, Sendable {
         self.code = code
     }
 
-    /// Reads `errno`. Call it on the very next line after the system call, before anything can overwrite it.
+    /// The calling thread's `errno`.
+    ///
+    /// Call it on the very next line after the system call, before anything can overwrite it.
     package static var current: Errno { Errno(mw_errno()) }
 
     package static let permission = Errno(EPERM)
@@ -33,6 +35,7 @@ package struct Errno: Error, Hashable, Sendable {
     package static let stale = Errno(ESTALE)
     package static let readOnly = Errno(EROFS)
     package static let quota = Errno(EDQUOT)
+    package static let tooLarge = Errno(EFBIG)
 
     /// The name does not exist: it, or a directory on the way, is missing or no directory.
     package var isAbsence: Bool { self == .noEntry || self == .notDirectory }

@@ -309,6 +309,9 @@ package struct Examiner<Tree: FileTree> {
 
     // MARK: Judging times and file systems
 
+    private static var fineWindow: Int64 { 20_000_000 }
+    private static var coarseWindow: Int64 { 2_000_000_000 }
+
     private struct FileSystemKind {
         var device: DeviceNumber
         var hasStableIdentity: Bool
@@ -320,8 +323,10 @@ package struct Examiner<Tree: FileTree> {
         throws(Failure) -> Examined
     {
         let kind = try kind(seen.device, file)
+        // A file system of any kind may have been made with whole seconds (ext4 with small inodes).
+        let window = seen.ctime.nanoseconds == 0 ? Self.coarseWindow : kind.racyWindow
         // A ctime in the future, after the clock was set back, gives a negative age.
-        let isRacy = now.nanoseconds(since: seen.ctime) < kind.racyWindow
+        let isRacy = now.nanoseconds(since: seen.ctime) < window
         return Examined(attributes: seen, isRacy: isRacy, hasStableIdentity: kind.hasStableIdentity)
     }
 
@@ -333,7 +338,7 @@ package struct Examiner<Tree: FileTree> {
         let kind = FileSystemKind(
             device: device,
             hasStableIdentity: fileSystem.hasStableIdentity,
-            racyWindow: fileSystem.hasCoarseTimes ? 2_000_000_000 : 20_000_000
+            racyWindow: fileSystem.hasCoarseTimes ? Self.coarseWindow : Self.fineWindow
         )
         if kinds.count >= 64 { kinds.removeAll(keepingCapacity: true) }
         kinds.append(kind)

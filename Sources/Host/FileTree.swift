@@ -1,13 +1,15 @@
 package import Integrity
 
-/// The files of a world: the kernel's, or a small one in memory for tests. Stages see files through this only, so that
-/// a faulty tree can fail every call in turn.
+/// The files of a world: the kernel's, or a small one in memory for tests.
+///
+/// Stages see files through this only, so that a faulty tree can fail every call in turn.
 ///
 /// Directories and files are handed over as descriptors, and everything is asked of a descriptor: a path is never
 /// trusted twice. Names are single components without NUL.
 package protocol FileTree: Sendable {
-    /// Opens a directory by its absolute path; no component may be a link (openat2(2), `RESOLVE_NO_SYMLINKS`). Paths
-    /// longer than `PATH_MAX` are walked in pieces.
+    /// Opens a directory by its absolute path; no component may be a link (openat2(2), `RESOLVE_NO_SYMLINKS`).
+    ///
+    /// Paths longer than `PATH_MAX` are walked.
     /// - Throws: `ENOENT`, `ENOTDIR`, `ELOOP` where a component is a link, `EACCES`.
     func openDirectory(_ path: RawPath) throws(Errno) -> OwnedDescriptor
 
@@ -17,21 +19,25 @@ package protocol FileTree: Sendable {
 
     /// Opens a file for reading without following a link and without blocking on a FIFO (`O_NOFOLLOW`, `O_NONBLOCK`,
     /// `O_NOCTTY`). Only for what is known to be no device: opening one may have an effect.
-    func openFile(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno) -> OwnedDescriptor
+    func openFile(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno)
+        -> OwnedDescriptor
 
     /// Opens a place rather than a file (`O_PATH`, `O_NOFOLLOW`): works for links, sockets, devices, and without read
     /// permission.
-    func openPlace(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno) -> OwnedDescriptor
+    func openPlace(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno)
+        -> OwnedDescriptor
 
     /// Everything that statx(2) tells: all of `Attributes` but content, target, xattrs and names. `flags` holds what
     /// `stx_attributes` shows.
     func status(of file: borrowing OwnedDescriptor) throws(Errno) -> Attributes
 
     /// The same for a name, without opening it and without following a link.
-    func status(of name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno) -> Attributes
+    func status(of name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno)
+        -> Attributes
 
     /// Reads on from where the last read ended; 0 at the end.
-    func read(_ file: borrowing OwnedDescriptor, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
+    func read(_ file: borrowing OwnedDescriptor, into buffer: UnsafeMutableRawBufferPointer) throws(Errno)
+        -> Int
 
     /// The target of a link opened with `openPlace`.
     func target(of link: borrowing OwnedDescriptor) throws(Errno) -> [UInt8]
@@ -104,24 +110,29 @@ package struct FileSystem: Hashable, Sendable {
     }
 
     private static let names: [UInt64: String] = [
-        0x9FA0: "proc", 0x6265_6572: "sysfs", 0x27E0EB: "cgroup", 0x6367_7270: "cgroup2", 0x6462_6720: "debugfs",
-        0x7472_6163: "tracefs", 0x7363_6673: "securityfs", 0x6973_6F66: "isofs", 0x1980_0202: "mqueue",
+        0x9FA0: "proc", 0x6265_6572: "sysfs", 0x27E0EB: "cgroup", 0x6367_7270: "cgroup2",
+        0x6462_6720: "debugfs",
+        0x7472_6163: "tracefs", 0x7363_6673: "securityfs", 0x9660: "isofs", 0x1980_0202: "mqueue",
         0x6165_676C: "pstore", 0xCAFE_4A11: "bpf", 0x6266_6373: "binfmt_misc", 0x1CD1: "devpts",
         0x6E73_6673: "nsfs", 0x6265_6570: "configfs", 0x6969: "nfs", 0xFE53_4D42: "smb2", 0xFF53_4D42: "cifs",
         0x517B: "smb", 0x00C3_6400: "ceph", 0x0102_1997: "9p", 0x6573_5546: "fuse", 0x5346_414F: "afs",
         0x7375_7245: "coda", 0x0187: "autofs", 0x794C_7630: "overlay", 0x0102_1994: "tmpfs", 0xEF53: "ext4",
-        0x5846_5342: "xfs", 0x9123_683E: "btrfs", 0x4D44: "vfat", 0x7371_7368: "squashfs", 0xE0F5_E1E2: "erofs",
+        0x5846_5342: "xfs", 0x9123_683E: "btrfs", 0x4D44: "vfat", 0x7371_7368: "squashfs",
+        0xE0F5_E1E2: "erofs",
         0x2FC1_2FC1: "zfs", 0xF2F5_2010: "f2fs", 0xDE5E_81E4: "efivarfs", 0x5843_4653: "selinuxfs",
         0xF97C_FF8C: "selinuxfs", 0x0BD0_0BD0: "lustre", 0x0116_1970: "gfs2", 0x7461_636F: "ocfs2",
+        0x6573_5543: "fusectl", 0x6759_6969: "rpc_pipefs", 0x6E66_7364: "nfsd", 0x0765_5821: "resctrl",
+        0x786F_4256: "vboxsf",
     ]
 
     private static let pseudo: Set<String> = [
         "proc", "sysfs", "cgroup", "cgroup2", "debugfs", "tracefs", "securityfs", "mqueue", "pstore", "bpf",
         "binfmt_misc", "devpts", "nsfs", "configfs", "autofs", "efivarfs", "selinuxfs",
+        "fusectl", "rpc_pipefs", "nfsd", "resctrl",
     ]
 
     private static let network: Set<String> = [
-        "nfs", "smb2", "cifs", "smb", "ceph", "9p", "fuse", "afs", "coda", "lustre",
+        "nfs", "smb2", "cifs", "smb", "ceph", "9p", "fuse", "afs", "coda", "lustre", "vboxsf",
     ]
 
     /// `ext4`; the number in hexadecimal where it is not known.

@@ -17,7 +17,7 @@ package struct Resolution: Hashable, Sendable {
 /// `/` is the root of the tree: in a tree below another root nothing leads out of it. Only the right to pass through
 /// directories is needed, not the right to list them.
 package struct PathResolver<Tree: FileTree>: Sendable {
-    private let tree: Tree
+    let tree: Tree
 
     /// As many links as Linux follows in one path (path_resolution(7)).
     package static var linkLimit: Int { 40 }

@@ -44,6 +44,8 @@ struct BaselineCreate: ParsableCommand {
         }
         let history = try session.openHistory()
         let key = try session.keys.ensureBaselineKey()
+        // Opening tidies up what a crash left behind: before there is anything of our own.
+        let previous = try? session.openBaseline(history).reader.summary
         let started = Session.clock()
         let writer = try BaselineWriter(to: store.temporaryPath(), rules: rules.set.rules.map(\.id))
         let creation = Creation(tree: KernelTree(), rules: rules.set, clock: Session.clock)
@@ -57,7 +59,6 @@ struct BaselineCreate: ParsableCommand {
         }
         meter.finish()
         try refuse(walked.result, strict: strict)
-        let previous = try? session.openBaseline(history).reader.summary
         let host = SystemClock.host()
         let manifest = BaselineManifest(
             generation: try store.nextGeneration(after: previous, history: history),

@@ -145,6 +145,15 @@ struct ExamineMemoryTests {
         #expect(found.isRacy == isRacy)
     }
 
+    @Test func aCtimeInWholeSecondsIsRacyForLonger() throws {
+        let old = MemoryTree(start: Timestamp(seconds: 1_700_000_000))
+        old.change { $0.write("/file", "x") }
+        var examiner = Examiner(tree: old, clock: old.clock)
+        #expect(try examiner.examine("/file")?.isRacy == true)
+        old.change { $0.advance(nanoseconds: 1_000_000_000) }
+        #expect(try examiner.examine("/file")?.isRacy == false)
+    }
+
     @Test func coarseTimesAreRacyForLonger() throws {
         tree.change {
             $0.mount("/boot", FileSystem(magic: 0x4D44), device: DeviceNumber(major: 8, minor: 2))

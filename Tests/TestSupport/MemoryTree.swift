@@ -35,7 +35,10 @@ package final class MemoryTree: FileTree {
     /// - Parameters:
     ///   - start: When the first thing happens.
     ///   - tick: How far the clock moves after every change, in nanoseconds; 0 is a clock too coarse to tell.
-    package init(start: Timestamp = Timestamp(seconds: 1_700_000_000), tick: Int64 = 1_000_000_000) {
+    package init(
+        start: Timestamp = Timestamp(seconds: 1_700_000_000, nanoseconds: 123_456_789),
+        tick: Int64 = 1_000_000_000
+    ) {
         state = Mutex(State(world: MemoryWorld(start: start, tick: tick)))
     }
 
