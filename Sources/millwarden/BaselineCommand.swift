@@ -77,7 +77,9 @@ struct BaselineCreate: ParsableCommand {
             loginuid: SystemClock.loginUID(),
             paths: finished.summary.entries
         )
-        try store.replace(with: finished.path, event: event, history: history, at: Session.clock())
+        try withExtendedLifetime(finished.writer) {
+            _ = try store.replace(with: finished.writer.path, event: event, history: history, at: Session.clock())
+        }
         publishOnce(history, session.stateDirectory)
         let report = CreateReport(
             baseline: finished.summary,
@@ -116,21 +118,22 @@ struct BaselineCreate: ParsableCommand {
         }
     }
 
-    /// Signs the file; where links lead out of scope, their hops and targets are merged in first.
+    /// Signs the file; where links lead out of scope, their hops and targets are merged in first. The file lives as long
+    /// as its writer, or until it takes the baseline's name.
     private func finish(
         _ writer: BaselineWriter,
         _ linked: [Record],
         _ manifest: BaselineManifest,
         _ key: SigningKey,
         _ store: BaselineStore
-    ) throws -> (summary: BaselineSummary, path: RawPath) {
+    ) throws -> (summary: BaselineSummary, writer: BaselineWriter) {
         let summary = try writer.finish(manifest, key: key)
-        guard !linked.isEmpty else { return (summary, writer.path) }
+        guard !linked.isEmpty else { return (summary, writer) }
         let first = try BaselineReader.open(writer.path, trusting: [key.publicKey])
         let changes = Dictionary(uniqueKeysWithValues: linked.map { ($0.path, Record?.some($0)) })
         let second = try merge(first, with: changes, to: store.temporaryPath())
         let merged = try second.finish(manifest, key: key)
-        return (merged, second.path)
+        return (merged, second)
     }
 }
 
@@ -301,7 +304,7 @@ struct BaselineAccept: ParsableCommand {
     ) throws -> BaselineSummary? {
         let accepted = plan.items.map(\.seq)
         var summary = reader.summary
-        var proposal: RawPath?
+        var proposal: BaselineWriter?
         if !plan.changes.isEmpty {
             let key = try session.keys.signingKey(.baseline)
             let writer = try acceptance.write(plan, to: session.store.temporaryPath())
@@ -309,7 +312,7 @@ struct BaselineAccept: ParsableCommand {
             manifest.generation = try session.store.nextGeneration(after: reader.summary, history: history)
             manifest.created = Session.clock()
             summary = try writer.finish(manifest, key: key)
-            proposal = writer.path
+            proposal = writer
         }
         let event = BaselineEvent(
             action: .accepted,
@@ -329,13 +332,15 @@ struct BaselineAccept: ParsableCommand {
             }
             return nil
         }
-        try session.store.replace(
-            with: proposal,
-            event: event,
-            basedOn: reader.summary.root,
-            history: history,
-            at: time
-        )
+        try withExtendedLifetime(proposal) {
+            _ = try session.store.replace(
+                with: proposal.path,
+                event: event,
+                basedOn: reader.summary.root,
+                history: history,
+                at: time
+            )
+        }
         return summary
     }
 }
