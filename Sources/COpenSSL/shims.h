@@ -16,12 +16,12 @@ static inline int mw_no_passphrase(char *buffer, int size, int writing, void *co
     return -1;
 }
 
-static inline EVP_PKEY *mw_read_private_pem(BIO *bio) {
-    return PEM_read_bio_PrivateKey(bio, NULL, mw_no_passphrase, NULL);
+static inline EVP_PKEY *mw_read_private_pem(BIO *bio, OSSL_LIB_CTX *library) {
+    return PEM_read_bio_PrivateKey_ex(bio, NULL, mw_no_passphrase, NULL, library, NULL);
 }
 
-static inline EVP_PKEY *mw_read_public_pem(BIO *bio) {
-    return PEM_read_bio_PUBKEY(bio, NULL, mw_no_passphrase, NULL);
+static inline EVP_PKEY *mw_read_public_pem(BIO *bio, OSSL_LIB_CTX *library) {
+    return PEM_read_bio_PUBKEY_ex(bio, NULL, mw_no_passphrase, NULL, library, NULL);
 }
 
 // PKCS#8 without encryption.

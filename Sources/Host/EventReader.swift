@@ -13,8 +13,9 @@ package struct EventChunk: Sendable {
 /// Everything that was read since the last time.
 package struct EventBatch: Sendable {
     package var chunks: [EventChunk] = []
-    /// Chunks behind these were dropped because the consumer fell too far behind. What the kernel itself dropped shows
-    /// as `queueOverflow` in the chunks.
+    /// Chunks behind these were dropped because the consumer fell too far behind.
+    ///
+    /// What the kernel itself dropped shows as `queueOverflow` in the chunks.
     package var lost = false
     /// Why reading has ended, should it have ended by itself: nothing more will ever come.
     package var failure: Errno?
@@ -54,7 +55,9 @@ package final class EventReader: Sendable {
     /// ended.
     package func barrier() { channel.barrier() }
 
-    /// Reads what the kernel has queued, ends the thread and waits for it. What it read can still be drained.
+    /// Reads what the kernel has queued, ends the thread and waits for it.
+    ///
+    /// What it read can still be drained.
     package func stop() {
         channel.requestStop()
         thread.join()
@@ -63,7 +66,9 @@ package final class EventReader: Sendable {
     deinit { stop() }
 }
 
-/// What the thread and its owner share. The thread holds this and not the reader, whose end stops it.
+/// What the thread and its owner share.
+///
+/// The thread holds this and not the reader, whose end stops it.
 private final class EventChannel: Sendable {
     private struct State: Sendable {
         var batch = EventBatch()

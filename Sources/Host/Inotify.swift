@@ -54,7 +54,9 @@ package final class Inotify: PollSource {
         }
     }
 
-    /// Ends a watch; nothing where it has ended already (`EINVAL`). Its last event is `ignored`.
+    /// Ends a watch; nothing where it has ended already (`EINVAL`).
+    ///
+    /// Its last event is `ignored`.
     package func remove(_ watch: Int32) {
         _ = descriptor.lend { inotify_rm_watch($0, watch) }
     }
@@ -74,7 +76,9 @@ package final class Inotify: PollSource {
     }
 
     /// The same into an array of its own.
-    /// - Parameter limit: bytes.
+    /// - Parameter limit: bytes; at least 272 in any case.
+    /// - Returns: whole events; empty where nothing is queued.
+    /// - Throws: what read(2) reports; never `EAGAIN`.
     package func read(limit: Int = 65_536) throws(Errno) -> [UInt8] {
         var failure: Errno?
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: max(272, limit)) { buffer, count in

@@ -60,7 +60,9 @@ package struct InotifyEvent: Hashable, Sendable {
 /// What a buffer from the kernel held.
 package struct DecodedInotify: Equatable, Sendable {
     package var events: [InotifyEvent] = []
-    /// How many bytes at the end form no event: 0 for what a kernel gave. Anything else means that events were lost.
+    /// How many bytes at the end form no event: 0 for what a kernel gave.
+    ///
+    /// Anything else means that events were lost.
     package var undecoded = 0
 
     package init() {}

@@ -42,7 +42,9 @@ package final class PolledDescriptor: PollSource {
     }
 }
 
-/// Waits for the first of a few descriptors. It belongs to one thread.
+/// Waits for the first of a few descriptors.
+///
+/// It belongs to one thread.
 package struct Poller {
     /// Held so that no number can be closed and taken by another file while it is waited for.
     private let sources: [any PollSource]

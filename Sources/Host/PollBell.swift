@@ -1,6 +1,8 @@
 internal import CLinux
 
-/// A bell between threads that poll(2) can hear: eventfd(2). Ringing it twice before it is heard is ringing it once.
+/// A bell between threads that poll(2) can hear: eventfd(2).
+///
+/// Ringing it twice before it is heard is ringing it once.
 package final class EventBell: PollSource {
     private let descriptor: OwnedDescriptor
 
@@ -20,7 +22,9 @@ package final class EventBell: PollSource {
         _ = descriptor.lend { eventfd_write($0, 1) }
     }
 
-    /// Silences it. Clear the bell first and look for work then: the other way round, a ring in between is lost.
+    /// Silences it.
+    ///
+    /// Clear the bell first and look for work then: the other way round, a ring in between is lost.
     /// - Returns: whether it rang.
     @discardableResult
     package func clear() -> Bool {

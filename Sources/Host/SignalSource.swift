@@ -22,9 +22,10 @@ package enum ProgramSignal: Hashable, Sendable, CaseIterable {
 package final class SignalSource: PollSource {
     private let descriptor: OwnedDescriptor
 
-    /// Blocks the signals in the calling thread, and so in every thread it starts from now on. Call it in `main` before
-    /// the first thread starts: a thread without the block would die of the signal. A child process inherits the block;
-    /// whoever starts one clears its mask.
+    /// Blocks the signals in the calling thread, and so in every thread it starts from now on.
+    ///
+    /// Call it in `main` before the first thread starts: a thread without the block would die of the signal.
+    /// A child process inherits the block; whoever starts one clears its mask.
     package static func block(_ signals: [ProgramSignal] = ProgramSignal.allCases) {
         var mask = signalSet(signals)
         _ = unsafe pthread_sigmask(SIG_BLOCK, &mask, nil)
@@ -42,7 +43,9 @@ package final class SignalSource: PollSource {
     package var descriptorNumber: CInt { descriptor.lend { $0 } }
     package var interest: PollEvents { .readable }
 
-    /// The next signal that was sent, nil where there is none. The same signal sent twice before it is read is one.
+    /// The next signal that was sent, nil where there is none.
+    ///
+    /// The same signal sent twice before it is read is one.
     /// - Throws: what read(2) reports; never `EAGAIN`.
     package func next() throws(Errno) -> ProgramSignal? {
         while true {
@@ -56,7 +59,9 @@ package final class SignalSource: PollSource {
                 return nil
             }
             let received = info.ssi_signo
-            if let signal = ProgramSignal.allCases.first(where: { UInt32($0.number) == received }) { return signal }
+            if let signal = ProgramSignal.allCases.first(where: { UInt32($0.number) == received }) {
+                return signal
+            }
         }
     }
 }

@@ -1,7 +1,9 @@
 internal import CLinux
 import Synchronization
 
-/// A kernel thread of our own. Blocking work runs here, never on the cooperative pool, which has one thread a core.
+/// A kernel thread of our own.
+///
+/// Blocking work runs here, never on the cooperative pool, which has one thread a core.
 ///
 /// Every signal is blocked in it: signals are for the thread that reads them (`SignalSource`).
 package final class OSThread: Sendable {
@@ -22,7 +24,9 @@ package final class OSThread: Sendable {
         handle = Mutex(try startThread(ThreadStart(name: name, body: body), stackSize: stackSize))
     }
 
-    /// Waits until the thread has ended; at once where it was joined before. Never called from the thread itself.
+    /// Waits until the thread has ended; at once where it was joined before.
+    ///
+    /// Never called from the thread itself.
     package func join() {
         handle.withLock { handle in
             guard let thread = handle else { return }

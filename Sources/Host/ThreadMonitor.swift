@@ -17,19 +17,19 @@ package final class Monitor<State>: @unchecked Sendable {
     /// - Parameters:
     ///   - state: what it guards.
     ///   - conditions: how many there are to wait on, numbered from 0.
-    package init(_ state: sending State, conditions count: Int = 1) {
+    package init(_ state: sending State, conditions: Int = 1) {
         self.state = state
-        conditionCount = max(1, count)
+        conditionCount = max(1, conditions)
         unsafe mutex = .allocate(capacity: 1)
         unsafe mutex.initialize(to: pthread_mutex_t())
         unsafe pthread_mutex_init(mutex, nil)
-        unsafe conditions = .allocate(capacity: conditionCount)
+        unsafe self.conditions = .allocate(capacity: conditionCount)
         var options = pthread_condattr_t()
         unsafe pthread_condattr_init(&options)
         unsafe pthread_condattr_setclock(&options, CLOCK_MONOTONIC)
         for index in 0..<conditionCount {
-            unsafe (conditions + index).initialize(to: pthread_cond_t())
-            unsafe pthread_cond_init(conditions + index, &options)
+            unsafe (self.conditions + index).initialize(to: pthread_cond_t())
+            unsafe pthread_cond_init(self.conditions + index, &options)
         }
         unsafe pthread_condattr_destroy(&options)
     }
@@ -41,7 +41,9 @@ package final class Monitor<State>: @unchecked Sendable {
         unsafe mutex.deallocate()
     }
 
-    /// Lends the state for the length of `body`. `body` must not come back to this monitor but to notify.
+    /// Lends the state for the length of `body`.
+    ///
+    /// `body` must not come back to this monitor but to notify.
     package func withLock<R, E: Error>(_ body: (inout State) throws(E) -> R) throws(E) -> R {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
@@ -59,7 +61,10 @@ package final class Monitor<State>: @unchecked Sendable {
     }
 
     /// The same with an end.
-    /// - Parameter timeout: nanoseconds.
+    /// - Parameters:
+    ///   - condition: the one to wait on.
+    ///   - timeout: nanoseconds.
+    ///   - attempt: gives a value, or nil to go on waiting.
     /// - Returns: nil where the time passed first; the attempt is made once more at the end.
     package func await<R>(
         on condition: Int = 0,
@@ -76,7 +81,9 @@ package final class Monitor<State>: @unchecked Sendable {
         }
     }
 
-    /// Wakes everybody who waits on the condition. May be called with or without the lock.
+    /// Wakes everybody who waits on the condition.
+    ///
+    /// May be called with or without the lock.
     package func notify(_ condition: Int = 0) {
         unsafe pthread_cond_broadcast(address(condition))
     }

@@ -2,7 +2,9 @@ package import Integrity
 package import RulePacks
 import Synchronization
 
-/// What a walk does with what it comes across. There is one visitor a worker, so that its buffers need no lock.
+/// What a walk does with what it comes across.
+///
+/// There is one visitor a worker, so that its buffers need no lock.
 package protocol WalkVisitor: SendableMetatype {
     /// What goes to `emit`.
     associatedtype Output: Sendable
@@ -81,6 +83,7 @@ package struct OrderedWalk<Tree: FileTree, Matcher: PathMatcher>: Sendable {
     ///   - cancellation: asked between units and after every output.
     ///   - visitor: makes the visitor of a worker, given its number, on the worker's own thread.
     ///   - emit: called on the caller's thread, once for every output, in the order of the paths. An error ends the walk.
+    /// - Returns: whether everything was emitted.
     /// - Throws: what `emit` throws.
     package func run<Visitor: WalkVisitor, E: Error>(
         from start: RawPath = .root,

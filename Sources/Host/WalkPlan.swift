@@ -13,6 +13,17 @@ final class WalkPlan<Output: Sendable>: Sendable {
         case entries(WalkNode<Output>, WalkListing, Range<Int>)
     }
 
+    /// What a thread that waited is told.
+    private enum Answer<Value> {
+        case more(Value)
+        case end
+
+        var value: Value? {
+            guard case .more(let value) = self else { return nil }
+            return value
+        }
+    }
+
     private struct State {
         /// The first element; nil where everything was taken.
         var head: WalkNode<Output>?
@@ -68,27 +79,29 @@ final class WalkPlan<Output: Sendable>: Sendable {
 
     // MARK: The workers' side
 
-    /// Takes the first work that nobody has taken; waits for some. Nil where there will be none.
+    /// Takes the first work that nobody has taken; waits for some.
+    ///
+    /// Nil where there will be none.
     func claim() -> Task? {
         var isIdle = false
-        let answer: Task?? = monitor.await(on: Self.workers) { state in
+        let answer = monitor.await(on: Self.workers) { state -> Answer<Task>? in
             if isIdle { state.idle -= 1 }
             isIdle = false
             if state.isStopped || state.isDone || cancellation.isCancelled {
                 // The emitter may wait for results that no longer come.
                 monitor.notify(Self.emitter)
-                return .some(nil)
+                return .end
             }
             // Whoever takes the head always gets on; the others wait for room.
             let hasRoom = state.heldBytes < window || state.head?.isWaiting == true
-            if hasRoom, let task = claimFirst(&state) { return task }
+            if hasRoom, let task = claimFirst(&state) { return .more(task) }
             state.idle += 1
             isIdle = true
             // What is finished at the head may be what everybody waits for.
             if state.head?.isFinished == true { monitor.notify(Self.emitter) }
             return nil
         }
-        return answer ?? nil
+        return answer.value
     }
 
     private func claimFirst(_ state: inout State) -> Task? {
@@ -106,11 +119,13 @@ final class WalkPlan<Output: Sendable>: Sendable {
         case .entries(let listing, let range):
             let cut = min(range.lowerBound + unitSize, range.upperBound)
             let rest = cut..<range.upperBound
-            let node = rest.isEmpty ? take(lump, &state) : breakOff(lump, .entries(listing, rest), previous, &state)
+            let node =
+                rest.isEmpty ? take(lump, &state) : breakOff(lump, .entries(listing, rest), previous, &state)
             return .entries(node, listing, range.lowerBound..<cut)
         case .subdirectories(var rest):
             guard let path = rest.next() else { return nil }
-            let node = rest.isEmpty ? take(lump, &state) : breakOff(lump, .subdirectories(rest), previous, &state)
+            let node =
+                rest.isEmpty ? take(lump, &state) : breakOff(lump, .subdirectories(rest), previous, &state)
             return .directory(node, path, parentDevice: rest.device)
         case .claimed, .finished:
             return nil
@@ -189,12 +204,13 @@ final class WalkPlan<Output: Sendable>: Sendable {
 
     /// Waits for the next results in order; nil where there will be none.
     func awaitFinished() -> [Output]? {
-        let answer: [Output]?? = monitor.await(on: Self.emitter) { state in
+        let answer = monitor.await(on: Self.emitter) { state -> Answer<[Output]>? in
             letGo(&state)
-            if state.isStopped || state.head == nil || cancellation.isCancelled { return .some(nil) }
-            return isReady(state) ? takeFinished(&state) : nil
+            if state.isStopped || state.head == nil || cancellation.isCancelled { return .end }
+            guard isReady(state) else { return nil }
+            return .more(takeFinished(&state))
         }
-        return answer ?? nil
+        return answer.value
     }
 
     /// What is finished at the head, without waiting.

@@ -4,7 +4,9 @@ package import Integrity
 package struct WalkEntry: Sendable {
     /// In the listing's own array, where a NUL follows it.
     package var name: ArraySlice<UInt8>
-    /// As the listing told it; nil where the file system does not. It may have changed since.
+    /// As the listing told it; nil where the file system does not.
+    ///
+    /// It may have changed since.
     package var type: FileType?
     /// The index of the rule that decides.
     package var rule: Int
@@ -34,7 +36,9 @@ package struct WalkUnit {
     /// True where no selected name of the directory stands before this unit.
     package var isFirst: Bool { first == 0 }
 
-    /// True where no selected name of the directory stands behind this unit. `splitRest` makes it false.
+    /// True where no selected name of the directory stands behind this unit.
+    ///
+    /// `splitRest` makes it false.
     package var isLast: Bool { end == listing.selected.count }
 
     /// The last name of the directory's unit before this one; nil for the first.
@@ -53,8 +57,9 @@ package struct WalkUnit {
         return listing.entry(position)
     }
 
-    /// Makes what has not been taken a unit of its own right behind this one, for any worker to take. Call it as soon as
-    /// an entry turns out to be large.
+    /// Makes what has not been taken a unit of its own right behind this one, for any worker to take.
+    ///
+    /// Call it as soon as an entry turns out to be large.
     package mutating func splitRest() {
         guard position < end else { return }
         putBehind(position..<end)
@@ -62,8 +67,9 @@ package struct WalkUnit {
     }
 }
 
-/// A directory that was listed: its descriptor, and what is selected in it. Several workers may have units of it, and it
-/// is closed behind the last of them.
+/// A directory that was listed: its descriptor, and what is selected in it.
+///
+/// Several workers may have units of it, and it is closed behind the last of them.
 final class WalkListing: Sendable {
     struct Selected: Sendable {
         /// Into the entries of the directory.
@@ -77,7 +83,12 @@ final class WalkListing: Sendable {
     private let names: DirectoryListing
 
     /// Takes over a directory with its selected entries in the order of their names.
-    init(_ path: RawPath, _ descriptor: consuming OwnedDescriptor, _ names: DirectoryListing, _ selected: [Selected]) {
+    init(
+        _ path: RawPath,
+        _ descriptor: consuming OwnedDescriptor,
+        _ names: DirectoryListing,
+        _ selected: [Selected]
+    ) {
         self.path = path
         self.descriptor = descriptor
         self.names = names
@@ -91,12 +102,19 @@ final class WalkListing: Sendable {
     func entry(_ position: Int) -> WalkEntry {
         let choice = selected[position]
         let entry = names.entries[Int(choice.index)]
-        return WalkEntry(name: names.name(of: entry), type: entry.type, rule: Int(choice.rule), inode: entry.inode)
+        return WalkEntry(
+            name: names.name(of: entry),
+            type: entry.type,
+            rule: Int(choice.rule),
+            inode: entry.inode
+        )
     }
 }
 
-/// The subdirectories of one directory that are still to be walked, sorted by name. It holds copies of their names, so
-/// that the listing, which may be a hundred times as large, can go before they are entered.
+/// The subdirectories of one directory that are still to be walked, sorted by name.
+///
+/// It holds copies of their names, so that the listing, which may be a hundred times as large, can go before
+/// they are entered.
 struct WalkSubdirectories: Sendable {
     private let parent: RawPath
     /// The file system the parent lies on.

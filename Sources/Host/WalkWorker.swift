@@ -25,12 +25,16 @@ struct WalkWorker<Tree: FileTree, Matcher: PathMatcher, Visitor: WalkVisitor> {
         }
     }
 
-    private mutating func visit(_ listing: WalkListing, _ range: Range<Int>, _ node: WalkNode<Visitor.Output>) {
+    private mutating func visit(_ listing: WalkListing, _ range: Range<Int>, _ node: WalkNode<Visitor.Output>)
+    {
         let plan = plan
         var unit = WalkUnit(listing, range) { plan.put($0, of: listing, behind: node) }
         let output = visitor.visit(&unit, in: listing.descriptor)
         // A visitor that never takes anything would walk for ever.
-        precondition(unit.remaining == 0 || unit.taken > 0 || plan.isCancelled, "a visitor takes at least one entry")
+        precondition(
+            unit.remaining == 0 || unit.taken > 0 || plan.isCancelled,
+            "a visitor takes at least one entry"
+        )
         unit.splitRest()
         plan.finish(node, output, size: Visitor.size(of: output) ?? 192 * unit.taken)
     }
@@ -79,7 +83,8 @@ struct WalkWorker<Tree: FileTree, Matcher: PathMatcher, Visitor: WalkVisitor> {
 
         /// What vanished, or became a file or a link, between being seen and being opened is nothing.
         init(_ operation: Failure.Operation, _ error: Errno) {
-            self = error.isAbsence || error == .tooManyLinks ? .absent : .failure(Failure(operation, error.code))
+            self =
+                error.isAbsence || error == .tooManyLinks ? .absent : .failure(Failure(operation, error.code))
         }
     }
 
@@ -96,8 +101,10 @@ struct WalkWorker<Tree: FileTree, Matcher: PathMatcher, Visitor: WalkVisitor> {
         return state
     }
 
-    /// Opens a directory. Where it cannot be read but only a few names in it matter, a place to look them up from is
-    /// enough: searching asks for less permission than listing.
+    /// Opens a directory.
+    ///
+    /// Where it cannot be read but only a few names in it matter, a place to look them up from is enough:
+    /// searching asks for less permission than listing.
     private func open(_ path: RawPath, onlyLookedUp: Bool) throws(Obstacle) -> OwnedDescriptor {
         do {
             return try tree.openDirectory(path)
@@ -142,8 +149,10 @@ struct WalkWorker<Tree: FileTree, Matcher: PathMatcher, Visitor: WalkVisitor> {
         return names
     }
 
-    /// Looks names up instead of listing. One that cannot be looked up may well be there: it is kept, so that whoever
-    /// examines or opens it says what is wrong with it.
+    /// Looks names up instead of listing.
+    ///
+    /// One that cannot be looked up may well be there: it is kept, so that whoever examines or opens it says
+    /// what is wrong with it.
     private func lookUp(_ literals: [[UInt8]], in descriptor: borrowing OwnedDescriptor) -> DirectoryListing {
         var candidates = DirectoryListing()
         for name in literals where isComponent(name) { candidates.append(name, type: nil, inode: 0) }

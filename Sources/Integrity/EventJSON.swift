@@ -27,7 +27,13 @@ extension Attributes {
 
     private var xattrsJSON: JSON {
         var object = JSONObject()
-        for xattr in xattrs { object.append(jsonText(xattr.name).text, .string(xattr.value.description)) }
+        var taken: Set<[UInt8]> = []
+        for xattr in xattrs {
+            // `\xff` may be one bad byte or four good characters; no name may stand twice in an object.
+            var text = jsonText(xattr.name).text
+            while !taken.insert(Array(text.utf8)).inserted { text += "_" }
+            object.append(text, .string(xattr.value.description))
+        }
         return .object(object)
     }
 

@@ -49,21 +49,23 @@ extension Timestamp: CustomStringConvertible {
             + padded(Int64(nanoseconds / 1_000), 6) + "Z"
     }
 
-    /// Reads RFC 3339 with any number of fraction digits and `Z` or a numeric offset.
+    /// Reads RFC 3339 with any number of fraction digits and `Z` or a numeric offset; also the years outside 0 to 9999
+    /// that `description` writes, because a file's times may be anything.
     package init?(rfc3339 text: String) {
         var scanner = DigitScanner(text)
-        guard let year = scanner.number(4), scanner.skip("-"), let month = scanner.number(2), scanner.skip("-"),
+        guard let year = scanner.year(), scanner.skip("-"), let month = scanner.number(2), scanner.skip("-"),
             let day = scanner.number(2), scanner.skip("T", "t", " "), let hour = scanner.number(2),
             scanner.skip(":"), let minute = scanner.number(2), scanner.skip(":"), let second = scanner.number(2),
             (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61
         else { return nil }
         let fraction = scanner.fraction()
         guard let fraction, let offset = scanner.offset(), scanner.isAtEnd else { return nil }
-        let days = CivilDate(year: year, month: month, day: day).daysSinceEpoch
-        self.init(
-            seconds: days * 86_400 + hour * 3_600 + minute * 60 + second - offset,
-            nanoseconds: fraction
-        )
+        let date = CivilDate(year: year, month: month, day: day)
+        let days = date.daysSinceEpoch
+        guard CivilDate(daysSinceEpoch: days) == date else { return nil }
+        let wide = Int128(days) * 86_400 + Int128(hour * 3_600 + minute * 60 + second - offset)
+        guard let seconds = Int64(exactly: wide) else { return nil }
+        self.init(seconds: seconds, nanoseconds: fraction)
     }
 }
 
@@ -114,6 +116,16 @@ private struct DigitScanner {
     init(_ text: String) { rest = text[...] }
 
     var isAtEnd: Bool { rest.isEmpty }
+
+    /// Four digits or more, with a sign before the year 0; twelve digits reach beyond what 64 bits of seconds do.
+    mutating func year() -> Int64? {
+        let isNegative = skip("-")
+        let digits = rest.prefix { $0.isASCII && $0.isNumber }
+        guard (4...12).contains(digits.utf8.count), digits.utf8.count == 4 || !digits.hasPrefix("0"),
+            let value = number(digits.utf8.count)
+        else { return nil }
+        return isNegative ? -value : value
+    }
 
     mutating func number(_ width: Int) -> Int64? {
         let digits = rest.prefix(width)

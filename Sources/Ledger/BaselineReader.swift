@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Host
 package import Integrity
 internal import Synchronization
 
@@ -64,8 +65,8 @@ package final class BaselineReader: Sendable {
         }
         let end = encoded.blocks.last.map { $0.offset + $0.length } ?? BaselineFormat.headerSize
         guard end == parts.manifestOffset else { throw .damaged(path, part: "the block table") }
-        var hasher = LedgerHasher()
-        guard Merkle.root(encoded.blocks.map(\.digest)[...], with: &hasher) == parts.footer.blocksRoot else {
+        let hasher = SHA256Hasher()
+        guard Merkle.root(encoded.blocks.map(\.digest)[...], with: hasher) == parts.footer.blocksRoot else {
             throw .damaged(path, part: "the block table")
         }
         self.path = path
@@ -126,8 +127,8 @@ package final class BaselineReader: Sendable {
         guard info.length <= BaselineFormat.largestBlock else { throw .damaged(path, part: place) }
         let bytes: [UInt8]
         do { bytes = try file.read(info.length, at: info.offset) } catch { throw BaselineError(path, error) }
-        var hasher = LedgerHasher()
-        guard bytes.count == info.length, Merkle.leaf(bytes[...], with: &hasher) == info.digest else {
+        let hasher = SHA256Hasher()
+        guard bytes.count == info.length, Merkle.leaf(bytes[...], with: hasher) == info.digest else {
             throw .damaged(path, part: place)
         }
         let loaded = LoadedBlock(index: index, bytes: bytes, rules: rules, path: path)
@@ -185,9 +186,9 @@ private struct SignedParts {
         manifestOffset = footerOffset - footer.manifestLength
         manifest = try file.read(footer.manifestLength, at: manifestOffset)
         guard manifest.count == footer.manifestLength else { throw BaselineError.cutOff(path) }
-        var hasher = LedgerHasher()
-        let leaf = Merkle.leaf((header + manifest)[...], .manifest, with: &hasher)
-        guard Merkle.node(leaf, footer.blocksRoot, with: &hasher) == footer.root else {
+        let hasher = SHA256Hasher()
+        let leaf = Merkle.leaf((header + manifest)[...], .manifest, with: hasher)
+        guard Merkle.node(leaf, footer.blocksRoot, with: hasher) == footer.root else {
             throw BaselineError.damaged(path, part: "the manifest or the footer")
         }
         self.footer = footer

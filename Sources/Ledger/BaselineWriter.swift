@@ -11,7 +11,7 @@ package final class BaselineWriter {
     private let file: LedgerFile
     private let ruleCount: Int
     private let rules: [RuleID]
-    private var hasher = LedgerHasher()
+    private let hasher = SHA256Hasher()
     private var blocks: [BlockInfo] = []
     private var offset = BaselineFormat.headerSize
     private var ordinal = 0
@@ -126,7 +126,7 @@ package final class BaselineWriter {
                 length: block.count,
                 firstOrdinal: ordinal,
                 count: blockCount,
-                digest: Merkle.leaf(block[...], with: &hasher),
+                digest: Merkle.leaf(block[...], with: hasher),
                 directory: key.directory,
                 name: key.name
             )
@@ -149,9 +149,9 @@ package final class BaselineWriter {
         guard encoded.count <= BaselineFormat.largestManifest else {
             throw .malformed("the manifest is too large")
         }
-        let blocksRoot = Merkle.root(blocks.map(\.digest)[...], with: &hasher)
-        let leaf = Merkle.leaf((BaselineFormat.header + encoded)[...], .manifest, with: &hasher)
-        let root = Merkle.node(leaf, blocksRoot, with: &hasher)
+        let blocksRoot = Merkle.root(blocks.map(\.digest)[...], with: hasher)
+        let leaf = Merkle.leaf((BaselineFormat.header + encoded)[...], .manifest, with: hasher)
+        let root = Merkle.node(leaf, blocksRoot, with: hasher)
         let signature: [UInt8]
         do { signature = try key.sign(BaselineFormat.message(root: root)) } catch { throw .signing(error) }
         let footer = BaselineFooter(

@@ -25,10 +25,14 @@ package final class History: Sendable {
     /// Removed with the last reference; nil but on a read-only medium.
     private let copy: PrivateCopy?
 
+    package var isWritable: Bool { pool != nil }
+
+    package static let fileName = "history.db"
+
     /// Opens the history of a state directory; `readWrite` makes one where there is none.
     /// - Throws: `HistoryError.damaged` where the file is anything but a history; it is left as it is.
     package static func open(at stateDirectory: RawPath, access: Access) throws(HistoryError) -> History {
-        let path = stateDirectory.appending("history.db")
+        let path = stateDirectory.appending(fileName)
         guard isValidUTF8(path.bytes), !path.bytes.contains(0) else { throw .unusablePath(path) }
         let file = HistoryFile(path: path)
         if try !file.exists() {
@@ -100,8 +104,11 @@ package final class History: Sendable {
         }
     }
 
-    /// Closes the file; whatever is asked of the history from now on fails.
+    /// Closes the file, with everything in it and nothing in its log; whatever is asked of it from now on fails.
     package func close() throws(HistoryError) {
+        // The last connection to close would do this, but that is a reader, which may not. Where it cannot be done
+        // now, the next start reads the log.
+        _ = try? pool?.writeWithoutTransaction { try $0.checkpoint(.truncate) }
         try attempt(path) { try reader.close() }
     }
 

@@ -15,12 +15,12 @@ struct HistoryFile {
     ///
     /// SQLite would take an empty file for a new database and write into it.
     func checkHeader() throws(HistoryError) {
-        let header: [UInt8]
+        let (size, header): (Int, [UInt8])
         do {
             let file = try LedgerFile(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, mode: 0)
-            guard try file.status().isRegular else {
-                throw HistoryError.damaged(path, reason: "it is no regular file")
-            }
+            let status = try file.status()
+            guard status.isRegular else { throw HistoryError.damaged(path, reason: "it is no regular file") }
+            size = Int(status.st_size)
             header = try file.read(100, at: 0)
         } catch let error as FileFailure {
             throw failure(error)
@@ -36,6 +36,19 @@ struct HistoryFile {
         let applicationID = header[68..<72].reduce(0 as UInt32) { $0 << 8 | UInt32($1) }
         guard applicationID == HistorySchema.applicationID else {
             throw .damaged(path, reason: "it is the database of another program")
+        }
+        let pageSize = Int(header[16]) << 8 | Int(header[17])
+        let pages = header[28..<32].reduce(0) { $0 << 8 | Int($1) }
+        // With a log beside it, the end of the file may still be in there.
+        let hasLog = try hasLog()
+        guard size >= pages * pageSize || hasLog else { throw .damaged(path, reason: "it is cut off") }
+    }
+
+    private func hasLog() throws(HistoryError) -> Bool {
+        do {
+            return try LedgerFile.status(RawPath(bytes: path.bytes + Array("-wal".utf8)))?.st_size ?? 0 > 0
+        } catch {
+            throw failure(error)
         }
     }
 

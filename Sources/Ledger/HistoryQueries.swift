@@ -32,6 +32,11 @@ extension History {
         try read { snapshot throws(HistoryError) in try snapshot.lastEntry(events) }
     }
 
+    /// The number of the newest row; 0 where there is none.
+    package func newestSeq() throws(HistoryError) -> Int64 {
+        try read { snapshot throws(HistoryError) in try snapshot.lastSeq() }
+    }
+
     package func lastRun() throws(HistoryError) -> LastRun? {
         try read { snapshot throws(HistoryError) in try snapshot.lastRun() }
     }

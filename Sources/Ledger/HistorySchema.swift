@@ -1,4 +1,5 @@
 internal import GRDB
+internal import Host
 internal import Integrity
 
 /// The tables of the history; docs/formats/history.md describes them.
@@ -74,7 +75,7 @@ enum HistorySchema {
 enum HistoryChain {
     /// What the first row follows: two histories never share a value.
     static func genesis(_ id: HistoryID) -> Digest {
-        LedgerHasher.digest([UInt8](repeating: 0, count: 32), Array("millwarden history 1\0".utf8), id.bytes)
+        SHA256Hasher.digest(of: [UInt8](repeating: 0, count: 32) + Array("millwarden history 1\0".utf8) + id.bytes)
     }
 
     /// SHA-256 of the previous value and the row.
@@ -88,7 +89,7 @@ enum HistoryChain {
         row.append(little: UInt64(bitPattern: time))
         row.append(long: Array(event.utf8))
         row.append(long: body)
-        return LedgerHasher.digest(row)
+        return SHA256Hasher.digest(of: row)
     }
 }
 

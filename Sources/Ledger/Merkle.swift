@@ -1,3 +1,4 @@
+internal import Host
 internal import Integrity
 
 /// The hash tree over a baseline's blocks, as RFC 6962, section 2.1, builds it.
@@ -11,31 +12,29 @@ enum Merkle {
         case manifest = 2
     }
 
-    static func leaf(_ bytes: ArraySlice<UInt8>, _ domain: Domain = .leaf, with hasher: inout LedgerHasher)
+    static func leaf(_ bytes: ArraySlice<UInt8>, _ domain: Domain = .leaf, with hasher: SHA256Hasher)
         -> Digest
     {
-        hasher.update(CollectionOfOne(domain.rawValue))
+        hasher.update([domain.rawValue])
         hasher.update(bytes)
         return hasher.finish()
     }
 
-    static func node(_ left: Digest, _ right: Digest, with hasher: inout LedgerHasher) -> Digest {
-        hasher.update(CollectionOfOne(Domain.node.rawValue))
-        hasher.update(left.bytes)
-        hasher.update(right.bytes)
+    static func node(_ left: Digest, _ right: Digest, with hasher: SHA256Hasher) -> Digest {
+        hasher.update([Domain.node.rawValue] + left.bytes + right.bytes)
         return hasher.finish()
     }
 
     /// The root over leaf digests; SHA-256 of nothing where there are none.
-    static func root(_ leaves: ArraySlice<Digest>, with hasher: inout LedgerHasher) -> Digest {
+    static func root(_ leaves: ArraySlice<Digest>, with hasher: SHA256Hasher) -> Digest {
         guard let first = leaves.first else { return hasher.finish() }
         guard leaves.count > 1 else { return first }
         // The left part is the largest power of two that is smaller than the number of leaves.
         var half = 1
         while half * 2 < leaves.count { half *= 2 }
         let cut = leaves.startIndex + half
-        let left = root(leaves[..<cut], with: &hasher)
-        let right = root(leaves[cut...], with: &hasher)
-        return node(left, right, with: &hasher)
+        let left = root(leaves[..<cut], with: hasher)
+        let right = root(leaves[cut...], with: hasher)
+        return node(left, right, with: hasher)
     }
 }

@@ -56,7 +56,10 @@ extension CheckReport {
         if wanted.isEmpty && skipped > 0 {
             let match = "INTACT as far as metadata tells: " + counted(summary.examined, "path")
             let unread = "; " + counted(skipped, "file") + " not read"
-            return fitting(width, [match + unread, "INTACT as far as metadata tells\(unread)", "INTACT\(unread)", "INTACT"])
+            return fitting(
+                width,
+                [match + unread, "INTACT as far as metadata tells\(unread)", "INTACT\(unread)", "INTACT"]
+            )
         }
         if wanted.isEmpty {
             let match =
@@ -78,11 +81,14 @@ extension CheckReport {
         }
         let detailed = severities.isEmpty ? changes : changes + " (\(severities.joined(separator: ", ")))"
         let coverage = "coverage is incomplete"
-        let brief = severities.isEmpty ? [] : [detailed.replacing(" unauthorized changes", with: " unauthorized")]
+        let brief =
+            severities.isEmpty ? [] : [detailed.replacing(" unauthorized changes", with: " unauthorized")]
         return isIncomplete
             ? fitting(
                 width,
-                [detailed + "; " + coverage] + brief.map { $0 + "; incomplete" } + [changes + "; " + coverage, changes]
+                [detailed + "; " + coverage] + brief.map { $0 + "; incomplete" } + [
+                    changes + "; " + coverage, changes,
+                ]
             )
             : fitting(width, [detailed + "; " + examined, detailed] + brief + [changes])
     }

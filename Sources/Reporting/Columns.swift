@@ -16,10 +16,19 @@ func columns(_ scalar: Unicode.Scalar) -> Int {
     }
     // The vowels and final consonants of Hangul are drawn into the syllable before them.
     if (0x1160...0x11FF).contains(scalar.value) { return 0 }
-    return wideRanges.contains { $0.contains(scalar.value) } ? 2 : 1
+    return scalar.value >= 0x1100 && isWide(scalar.value) ? 2 : 1
 }
 
-/// The blocks whose characters are wide, a little generously: a line that ends early is better than one too long.
+private func isWide(_ value: UInt32) -> Bool {
+    var (low, high) = (0, wideRanges.count)
+    while low < high {
+        let middle = (low + high) / 2
+        if wideRanges[middle].upperBound < value { low = middle + 1 } else { high = middle }
+    }
+    return low < wideRanges.count && wideRanges[low].contains(value)
+}
+
+/// The blocks whose characters are wide, in ascending order, a little generously: a line that ends early is better than one too long.
 private let wideRanges: [ClosedRange<UInt32>] = [
     0x1100...0x115F, 0x231A...0x231B, 0x2329...0x232A, 0x23E9...0x23F3, 0x25FD...0x25FE, 0x2614...0x2615,
     0x2630...0x2637, 0x2648...0x2653, 0x267F...0x267F, 0x268A...0x2693, 0x26A1...0x26A1, 0x26AA...0x26AB,

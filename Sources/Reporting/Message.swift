@@ -72,7 +72,9 @@ private func deed(_ finding: Finding) -> String {
 
 /// Device and file system, `/dev/sdb1 (ext4)`; nil where neither is known.
 func mountSource(_ shadow: Shadow) -> String? {
-    let words = [shadow.source.map { escaped($0) }, shadow.fileSystem.map { "(\(safe($0)))" }].compactMap { $0 }
+    let words = [shadow.source.map { escaped($0) }, shadow.fileSystem.map { "(\(safe($0)))" }].compactMap {
+        $0
+    }
     return words.isEmpty ? nil : words.joined(separator: " ")
 }
 

@@ -66,7 +66,11 @@ extension [GlobNode] {
     ) {
         let prefix = GlobNode.literalPrefix(self)
         guard let cut = prefix.lastIndex(of: slash), cut > 0 else { return (self, .root, nil) }
-        let written = RawPath(bytes: [UInt8](prefix[..<cut])).normalized
+        // Alternatives may leave doubled slashes behind. `..` is not taken lexically: no canonical path holds one, so
+        // that such a glob matches nothing, and must not come to match something else.
+        let components = RawPath(bytes: [UInt8](prefix[..<cut])).components
+        let written = RawPath(components: components)
+        guard !components.contains(where: { $0 == [0x2E] || $0 == [0x2E, 0x2E] }) else { return (self, written, nil) }
         let resolved = canonicalize(written)
         return (LiteralPath.nodes(resolved) + self[cut...], resolved, resolved == written ? nil : written)
     }

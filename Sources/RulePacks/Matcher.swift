@@ -56,7 +56,8 @@ package struct Matcher: PathMatcher {
     var stateCount: Int { sets.count }
 
     package mutating func step(_ directory: State, _ name: ArraySlice<UInt8>) -> MatchStep<State> {
-        var number = directory == latest.state ? latest.number : enter(directory)
+        let isRoomy = sets.count <= Matcher.stateLimit
+        var number = isRoomy && directory == latest.state ? latest.number : enter(directory)
         for byte in name {
             let cell = Int(number) * classCount + Int(classes[Int(byte)])
             let next = table[cell]

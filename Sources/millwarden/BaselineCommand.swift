@@ -44,6 +44,8 @@ struct BaselineCreate: ParsableCommand {
         }
         let history = try session.openHistory()
         let key = try session.keys.ensureBaselineKey()
+        // Opening tidies up what a crash left behind: before there is anything of our own.
+        let previous = try? session.openBaseline(history).reader.summary
         let started = Session.clock()
         let writer = try BaselineWriter(to: store.temporaryPath(), rules: rules.set.rules.map(\.id))
         let creation = Creation(tree: KernelTree(), rules: rules.set, clock: Session.clock)
@@ -57,7 +59,6 @@ struct BaselineCreate: ParsableCommand {
         }
         meter.finish()
         try refuse(walked.result, strict: strict)
-        let previous = try? session.openBaseline(history).reader.summary
         let host = SystemClock.host()
         let manifest = BaselineManifest(
             generation: try store.nextGeneration(after: previous, history: history),
@@ -168,19 +169,18 @@ struct BaselineShow: ParsableCommand {
             var object = JSONObject()
             object.append("schema", .string("millwarden.baseline/1"))
             object.append("baseline", .object(reader.summary.members))
-            let opening = JSON.object(object).compact.dropLast()
-            say(opening + ",\"records\":[", terminator: "")
-            var isFirst = true
-            try reader.forEachRecord { (view) throws(BaselineError) in
-                say((isFirst ? "\n" : ",\n") + (try view.decode()).json.compact, terminator: "")
-                isFirst = false
-            }
-            say("\n]}")
+            say(JSON.object(object).compact.dropLast() + ",\"records\":[")
+            try list(reader, separator: ",") { $0.json.compact }
+            say("]}")
         }
     }
 
-    private func list(_ reader: BaselineReader, _ line: (Record) -> String) throws {
-        try reader.forEachRecord { (view) throws(BaselineError) in say(line(try view.decode())) }
+    /// One line a record, read as it goes: a baseline need not fit into memory.
+    private func list(_ reader: BaselineReader, separator: String = "", _ line: (Record) -> String) throws {
+        var cursor = reader.makeCursor()
+        while let view = try cursor.next() {
+            say(line(try view.decode()) + (cursor.ordinal < reader.count ? separator : ""))
+        }
     }
 }
 

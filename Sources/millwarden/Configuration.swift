@@ -40,7 +40,7 @@ struct Configuration: Equatable {
                 ExitStatus.noInput,
                 "configuration \(file) does not exist; leave out --config for the defaults"
             )
-        } catch let error as Errno {
+        } catch {
             let status = error == .access ? ExitStatus.noPermission : ExitStatus.configuration
             throw CommandFailure(status, "cannot read the configuration \(file): \(error)")
         }

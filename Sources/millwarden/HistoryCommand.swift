@@ -62,7 +62,10 @@ struct HistoryList: ParsableCommand {
             filter.isNewestFirst = true
             for entry in try history.entries(filter).reversed() { show(entry) }
         } else {
-            try history.forEachEntry(filter) { show($0) }
+            try history.forEachEntry(filter) { (entry) throws(HistoryError) in
+                show(entry)
+                return true
+            }
         }
     }
 

@@ -21,8 +21,10 @@ final class ProgressMeter: Sendable {
     private func show(_ total: Int?) {
         var line = ProgressLine(descriptor: STDERR_FILENO)
         let began = SystemClock.bootTime()
+        guard let bell else { return }
+        var poller = Poller([bell])
         while !isDone.withLock({ $0 }) {
-            _ = bell?.wait(timeout: 200_000_000)
+            _ = try? poller.wait(timeout: 200_000_000)
             let (files, bytes) = progress.current
             line.show(
                 done: Progress(files: files, bytes: bytes),

@@ -1,8 +1,18 @@
 import CLinux
+import Reporting
 
 /// Writes to standard output, whole; ends the program quietly where nobody reads any more.
 func say(_ text: String, terminator: String = "\n") {
     write(text + terminator, to: STDOUT_FILENO)
+}
+
+extension TextStyle {
+    /// For standard output: colours on a terminal that has them, unless `NO_COLOR` is set (no-color.org).
+    static var terminal: TextStyle {
+        let isUnwanted = unsafe getenv("NO_COLOR") != nil
+        let isColored = isTerminal(STDOUT_FILENO) && !isUnwanted
+        return TextStyle(width: 80, isColored: isColored)
+    }
 }
 
 /// One line on standard error, under the program's name.

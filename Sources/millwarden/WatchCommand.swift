@@ -4,6 +4,7 @@ import Host
 import Integrity
 import Ledger
 import Reporting
+import RulePacks
 import Warden
 
 struct WatchCommand: ParsableCommand {
@@ -22,7 +23,7 @@ struct WatchCommand: ParsableCommand {
         SignalSource.block()
         let session = try Session(global)
         let signals = try SignalSource()
-        let lock = try lock(session)
+        let lock = try takeLock(session)
         let history = try session.openHistory()
         let opened = try session.openBaseline(history)
         let rules = try session.loadRules(baselinePacks: opened.reader.scope.packs)
@@ -40,7 +41,7 @@ struct WatchCommand: ParsableCommand {
         setup.jobs = processorCount()
         let board = StatusBoard(version: Millwarden.version, pid: Int64(getpid()))
         board.noteScope(baseline: opened.reader.summary, packs: rules.packsOn, rules: rules.set.rules.count)
-        let outboxes = try outboxes(history)
+        let outboxes = try makeOutboxes(history)
         for (index, outbox) in outboxes.enumerated() { try outbox.start(name: "publish-\(index)") }
         let control = try ControlServer(stateDirectory: session.stateDirectory, board: board) {
             for outbox in outboxes { outbox.ring() }
@@ -68,11 +69,12 @@ struct WatchCommand: ParsableCommand {
     }
 
     /// Only one service a state directory.
-    private func lock(_ session: Session) throws -> LockFile {
+    private func takeLock(_ session: Session) throws -> LockFile {
         try session.prepareStateDirectory()
         do {
             return try LockFile(session.stateDirectory.appending("watch.lock"))
-        } catch .again {
+        } catch {
+            guard error == .again else { throw error }
             throw CommandFailure(
                 ExitStatus.noPermission,
                 "another `millwarden watch` runs on \(session.stateDirectory); stop it, or name another --state-dir"
@@ -81,10 +83,10 @@ struct WatchCommand: ParsableCommand {
     }
 
     /// The journal, and a copy for whoever looks at standard output, unless that is the journal itself.
-    private func outboxes(_ history: History) throws -> [Outbox] {
+    private func makeOutboxes(_ history: History) throws -> [Outbox] {
         var outboxes = [try Outbox(history: history, publisher: JournalPublisher(), marks: true)]
         if !isJournal(STDOUT_FILENO) {
-            let lines = LinePublisher(descriptor: STDOUT_FILENO, form: global.format == .jsonl ? .jsonl : .text)
+            let lines = LinePublisher(descriptor: STDOUT_FILENO, form: global.format == .jsonl ? .jsonl : .text(.terminal))
             let newest = try history.newestSeq()
             outboxes.append(try Outbox(history: history, publisher: lines, marks: false, after: newest))
         }

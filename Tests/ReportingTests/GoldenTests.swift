@@ -1,14 +1,18 @@
-import CLinux
 import Integrity
 import Reporting
+import TestSupport
 import Testing
 
 /// Compares with the file of that name under Golden; `UPDATE_GOLDEN=1` rewrites it for review.
 func expectGolden(_ text: String, _ name: String, _ location: SourceLocation = #_sourceLocation) throws {
-    let path = String(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.endIndex)) + "/Golden/" + name
-    if environment("UPDATE_GOLDEN") != nil { try writeFile(Array(text.utf8), to: path) }
-    let found = try #require(readFile(path), "no golden file \(name); UPDATE_GOLDEN=1 writes it", sourceLocation: location)
-    #expect(found == Array(text.utf8), "differs from \(name); UPDATE_GOLDEN=1 shows how", sourceLocation: location)
+    let path = RawPath(#filePath).parent.appending("Golden").appending(name)
+    if environmentVariable("UPDATE_GOLDEN") != nil { try path.write(Array(text.utf8)) }
+    let found = try path.contents()
+    #expect(
+        found == Array(text.utf8),
+        "differs from \(name); UPDATE_GOLDEN=1 rewrites it, git diff shows how",
+        sourceLocation: location
+    )
 }
 
 struct GoldenTests {
@@ -23,7 +27,10 @@ struct GoldenTests {
         ("create.txt", Samples.created.text()),
         ("accept.txt", Samples.accepted(isDryRun: false).text()),
         ("accept-dry-run.txt", Samples.accepted(isDryRun: true, refused: false).text()),
-        ("accept-nothing.txt", AcceptReport(items: [], baseline: nil, isDryRun: false, reason: "CHG-7").text()),
+        (
+            "accept-nothing.txt",
+            AcceptReport(items: [], baseline: nil, isDryRun: false, reason: "CHG-7").text()
+        ),
         ("record.txt", Samples.record.text()),
         ("record-unexamined.txt", Samples.unexaminedRecord.text()),
         ("history-list.txt", GoldenTests.list),

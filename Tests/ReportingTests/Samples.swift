@@ -8,7 +8,9 @@ enum Samples {
         Timestamp(seconds: start.seconds + seconds, nanoseconds: microseconds * 1_000)
     }
 
-    static func digest(_ fill: UInt64) -> Digest { Digest(words: (fill, fill &* 0x9E37_79B9, ~fill, fill << 7)) }
+    static func digest(_ fill: UInt64) -> Digest {
+        Digest(words: (fill, fill &* 0x9E37_79B9, ~fill, fill << 7))
+    }
 
     static let host = HostIdentity(
         name: "build-07",
@@ -173,14 +175,16 @@ enum Samples {
         finding.attributes = [.digest, .size]
     }
 
-    static let authorized = finding("/usr/bin/git", .content, .high, .authorized, rule: "git.program") { finding in
+    static let authorized = finding("/usr/bin/git", .content, .high, .authorized, rule: "git.program") {
+        finding in
         finding.before = file()
         finding.after = file(8)
         finding.attributes = [.digest]
         finding.authorization = "window-4"
     }
 
-    static let touched = finding("/etc/profile", .touched, .low, .expected, rule: "shell.profile") { finding in
+    static let touched = finding("/etc/profile", .touched, .low, .expected, rule: "shell.profile") {
+        finding in
         finding.before = file()
         var after = file()
         (after.ctime, after.mtime) = (time(3), time(3))
@@ -268,7 +272,12 @@ enum Samples {
             let reason = "it changed again after entry 19 was written; run `millwarden check` and look at it"
             items.append(AcceptReport.Item(seq: 19, finding: added, refusal: reason))
         }
-        return AcceptReport(items: items, baseline: isDryRun ? nil : baseline, isDryRun: isDryRun, reason: "CHG-7")
+        return AcceptReport(
+            items: items,
+            baseline: isDryRun ? nil : baseline,
+            isDryRun: isDryRun,
+            reason: "CHG-7"
+        )
     }
 
     static let record = Record(
@@ -285,7 +294,12 @@ enum Samples {
     )
 
     static func entry(_ seq: Int64, _ event: Event) -> Entry {
-        Entry(seq: seq, time: time(seq, 123_456), chain: digest(UInt64(seq) &* 0x1234_5678_9ABC_DEF1), event: event)
+        Entry(
+            seq: seq,
+            time: time(seq, 123_456),
+            chain: digest(UInt64(seq) &* 0x1234_5678_9ABC_DEF1),
+            event: event
+        )
     }
 
     static let summary: CheckSummary = changedCheck.summary
@@ -343,9 +357,13 @@ enum Samples {
                 .resolved(resolution), .gapOpened(openGap), .gapClosed(closedGap), .reload(started),
                 check(0, nil, clean), check(8, nil, unread), check(15, .critical, summary),
                 approval(.intended, reason: "CHG-7"), approval(.accepted, reason: "CHG-7"),
-                approval(.created, reason: nil), approval(.imported, reason: nil), approval(.abandoned, reason: nil),
+                approval(.created, reason: nil), approval(.imported, reason: nil),
+                approval(.abandoned, reason: nil),
                 .selfProtection(
-                    SelfEvent(message: "a rule file changed while the service runs", paths: ["/etc/millwarden/rules.d/a.yaml"])
+                    SelfEvent(
+                        message: "a rule file changed while the service runs",
+                        paths: ["/etc/millwarden/rules.d/a.yaml"]
+                    )
                 ),
                 .stop(StopEvent(reason: "SIGTERM", pid: 812)),
             ]

@@ -1,6 +1,6 @@
-import CLinux
 import Integrity
 import Reporting
+import TestSupport
 import Testing
 
 /// Every document against its JSON Schema, by a validator that is not ours.
@@ -44,10 +44,12 @@ struct SchemaTests {
                 print(name, os.path.basename(document), "key without schema:", key)
         """
 
-    static let hasValidator: Bool = unsafe system("python3 -c 'import jsonschema' >/dev/null 2>&1") == 0
+    static let hasValidator = (try? run("python3", ["-c", "import jsonschema"]))?.status == .exited(0)
 
     static var documents: [(schema: String, json: JSON)] {
-        let hostile = Hostile.names.map { Samples.finding(RawPath(bytes: [slash] + $0), .added) { $0.after = Samples.file() } }
+        let hostile = Hostile.names.map {
+            Samples.finding(RawPath(bytes: [slash] + $0), .added) { $0.after = Samples.file() }
+        }
         var documents: [(schema: String, json: JSON)] = [
             ("check.json", Samples.changedCheck.json), ("check.json", Samples.check().json),
             ("check.json", Samples.check(hostile, exit: 1).json),
@@ -64,18 +66,18 @@ struct SchemaTests {
 
     /// What the validator prints about these documents.
     private func complaints(about documents: [(schema: String, json: JSON)]) throws -> String {
-        let scratch = try Scratch()
-        try scratch.write(SchemaTests.validator, to: "validate.py")
+        let scratch = try TemporaryDirectory()
         var list = ""
         for (position, document) in documents.enumerated() {
-            try scratch.write(document.json.pretty, to: "\(position).json")
-            list += "\(document.schema) \(scratch.file("\(position).json"))\n"
+            let file = try scratch.write("\(position).json", document.json.pretty)
+            list += "\(document.schema) \(file)\n"
         }
-        try scratch.write(list, to: "list")
-        let root = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
-        let run = try shell("python3 '\(scratch.file("validate.py"))' '\(root)/docs/schema' '\(scratch.file("list"))'", in: scratch)
-        #expect(run.status == 0, "\(run.output)")
-        return run.output
+        let script = try scratch.write("validate.py", SchemaTests.validator)
+        let work = try scratch.write("list", list)
+        let schemas = RawPath(#filePath).parent.parent.parent.appending("docs/schema")
+        let result = try run("python3", [script, schemas, work].map(\.description))
+        #expect(result.status == .exited(0), "\(result)")
+        return result.text
     }
 
     @Test(.enabled(if: hasValidator, "python3 with its module jsonschema is not installed"))
@@ -108,11 +110,17 @@ struct SchemaTests {
             ("history-entry.json", changing(entry, "event", .string("alert"))),
             ("baseline-record.json", changing(Samples.record.json, "racy", .null)),
             ("baseline-create.json", changing(Samples.created.json, "scope", .null)),
-            ("baseline-accept.json", changing(Samples.accepted(isDryRun: true).json, "items", .array([finding]))),
+            (
+                "baseline-accept.json",
+                changing(Samples.accepted(isDryRun: true).json, "items", .array([finding]))
+            ),
         ]
         let complaints = try complaints(about: wrong)
         for position in wrong.indices {
-            #expect(complaints.contains(" \(position).json "), "\(wrong[position].schema) takes document \(position)")
+            #expect(
+                complaints.contains(" \(position).json "),
+                "\(wrong[position].schema) takes document \(position)"
+            )
         }
     }
 }
