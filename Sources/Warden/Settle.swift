@@ -240,6 +240,8 @@ extension Settle.PathState {
             leave()
             onto = target
         case .movedHere(let source):
+            // Renamed onto what stood there: that left without an event of its own.
+            if exists { touches.leftAndCame = true }
             arrive()
             isWriting = false
             from = source
