@@ -72,9 +72,7 @@ struct CheckCommand: ParsableCommand {
 
     /// Where the history cannot be written, the result stands and is not recorded; it is said once.
     private func openHistory(_ session: Session) throws -> (History, canRecord: Bool) {
-        guard PathStatus.isThere(session.store.path) else {
-            throw CommandFailure(ExitStatus.noTrustAnchor, BaselineError.missing(session.store.path).description)
-        }
+        try session.requireBaseline()
         do {
             return (try session.openHistory(), true)
         } catch let error as HistoryError where error.isReadOnly {
