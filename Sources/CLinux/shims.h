@@ -14,6 +14,10 @@
 #undef __USE_XOPEN
 #include <sys/select.h>
 #pragma pop_macro("__USE_XOPEN")
+#pragma push_macro("__USE_GNU")
+#undef __USE_GNU
+#include <sys/utsname.h>
+#pragma pop_macro("__USE_GNU")
 
 #include <dirent.h>
 #include <errno.h>

@@ -59,14 +59,24 @@ package protocol FileTree: Sendable {
 
 /// The names of one directory, packed into one array so that a million of them cost no million allocations.
 package struct DirectoryListing: Sendable {
+    /// Sixteen bytes: a million of them are what a walk holds at once.
     package struct Entry: Sendable {
+        /// The offset in 44 bits, the length in 16, the type in 4.
+        private let packed: UInt64
+        package let inode: UInt64
+
+        init(offset: Int, length: Int, type: FileType?, inode: UInt64) {
+            precondition(length <= 0xFFFF, "no name of Linux is as long")
+            packed = UInt64(offset) << 20 | UInt64(length) << 4 | UInt64(type?.rawValue ?? 0)
+            self.inode = inode
+        }
+
         /// Where the name begins in `names`; it ends with a NUL.
-        package var offset: Int
+        package var offset: Int { Int(packed >> 20) }
         /// Without the NUL.
-        package var length: Int
+        package var length: Int { Int(packed >> 4 & 0xFFFF) }
         /// `d_type`; nil for `DT_UNKNOWN`.
-        package var type: FileType?
-        package var inode: UInt64
+        package var type: FileType? { FileType(rawValue: UInt8(packed & 0xF)) }
     }
 
     /// The names, each followed by NUL.
@@ -79,6 +89,7 @@ package struct DirectoryListing: Sendable {
         names[entry.offset..<entry.offset + entry.length]
     }
 
+    /// Appends one entry; its name is at most 65,535 bytes long.
     package mutating func append(_ name: some Collection<UInt8>, type: FileType?, inode: UInt64) {
         entries.append(Entry(offset: names.count, length: name.count, type: type, inode: inode))
         names.append(contentsOf: name)

@@ -5,11 +5,17 @@ package struct Resolution: Hashable, Sendable {
     /// Every link that was passed, in the order of passing, each once and in canonical form.
     ///
     /// Links among the directories of the path and of the links' targets are in it too.
-    package var hops: [RawPath] = []
+    package var hops: [RawPath]
     /// The canonical path of what stands at the end; nil where there is nothing, a circle, or a `failure`.
     package var final: RawPath?
     /// Why it could not be followed, where that is not simply that nothing is there.
     package var failure: Failure?
+
+    package init(hops: [RawPath] = [], final: RawPath? = nil, failure: Failure? = nil) {
+        self.hops = hops
+        self.final = final
+        self.failure = failure
+    }
 }
 
 /// Follows links itself, one look at a time, so that every link on the way is seen.

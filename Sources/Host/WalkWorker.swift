@@ -54,7 +54,8 @@ struct WalkWorker<Tree: FileTree, Matcher: PathMatcher, Visitor: WalkVisitor> {
             visitor.willList(path, descriptor)
             let names: DirectoryListing
             if let literals { names = lookUp(literals, in: descriptor) } else { names = try list(descriptor) }
-            let (selected, below) = try select(names, state, descriptor)
+            guard names.entries.count <= Int(UInt32.max) else { throw .failure(Failure(.list, EFBIG)) }
+            let (selected, below) = select(names, state, &matcher, tree, descriptor)
             var subdirectories = WalkSubdirectories(of: path, on: device)
             for index in below { subdirectories.append(names.name(of: names.entries[Int(index)])) }
             let listing = WalkListing(path, descriptor, names, selected)
@@ -141,6 +142,9 @@ struct WalkWorker<Tree: FileTree, Matcher: PathMatcher, Visitor: WalkVisitor> {
 
     private func list(_ descriptor: borrowing OwnedDescriptor) throws(Obstacle) -> DirectoryListing {
         var names = DirectoryListing()
+        // Most directories fit without growing.
+        names.names.reserveCapacity(4_096)
+        names.entries.reserveCapacity(128)
         do {
             try tree.list(descriptor, into: &names)
         } catch {
@@ -163,79 +167,14 @@ struct WalkWorker<Tree: FileTree, Matcher: PathMatcher, Visitor: WalkVisitor> {
                 let status = try tree.status(of: name, in: descriptor)
                 names.append(name, type: status.type, inode: status.inode)
             } catch {
-                if !error.isAbsence { names.append(name, type: nil, inode: 0) }
+                if !error.isAbsence && error != .nameTooLong { names.append(name, type: nil, inode: 0) }
             }
         }
         return names
     }
 
     private func isComponent(_ name: [UInt8]) -> Bool {
-        !name.isEmpty && !name.contains(slash) && !name.contains(0) && name != [UInt8(ascii: ".")]
+        !name.isEmpty && name.count < 4_096 && !name.contains(slash) && !name.contains(0) && name != [UInt8(ascii: ".")]
             && name != [UInt8(ascii: "."), UInt8(ascii: ".")]
-    }
-
-    // MARK: Selection
-
-    /// Asks the matcher about every name.
-    /// - Returns: the selected entries and the directories to enter, each sorted by name and once.
-    private mutating func select(
-        _ names: DirectoryListing,
-        _ state: Matcher.State,
-        _ descriptor: borrowing OwnedDescriptor
-    ) throws(Obstacle) -> (selected: [WalkListing.Selected], below: [UInt32]) {
-        guard names.entries.count <= Int(UInt32.max) else { throw .failure(Failure(.list, EFBIG)) }
-        var selected: [WalkListing.Selected] = []
-        var below: [UInt32] = []
-        for (position, entry) in names.entries.enumerated() {
-            let name = names.name(of: entry)
-            let step = matcher.step(state, name)
-            let index = UInt32(truncatingIfNeeded: position)
-            if let rule = step.rule { selected.append(.init(index: index, rule: Int32(clamping: rule))) }
-            if step.below != nil, mayBeDirectory(name, entry.type, descriptor) { below.append(index) }
-        }
-        sortByName(&selected, names) { $0.index }
-        sortByName(&below, names) { $0 }
-        return (selected, below)
-    }
-
-    private func mayBeDirectory(
-        _ name: ArraySlice<UInt8>,
-        _ type: FileType?,
-        _ descriptor: borrowing OwnedDescriptor
-    ) -> Bool {
-        if let type { return type == .directory }
-        do {
-            return try tree.status(of: name, in: descriptor).type == .directory
-        } catch {
-            // Opening it will tell.
-            return !error.isAbsence
-        }
-    }
-}
-
-/// Sorts indices of entries by the bytes of their names and drops all but one of each name: while names come and go, a
-/// listing may give one twice.
-private func sortByName<Element>(
-    _ elements: inout [Element],
-    _ listing: DirectoryListing,
-    _ index: (Element) -> UInt32
-) {
-    guard elements.count > 1 else { return }
-    unsafe listing.names.withUnsafeBufferPointer { bytes in
-        // Both names lie in `bytes`: that is what a listing promises of its entries.
-        func precedes(_ left: Element, _ right: Element) -> Bool {
-            let (first, second) = (listing.entries[Int(index(left))], listing.entries[Int(index(right))])
-            guard let base = bytes.baseAddress else { return false }
-            let common = min(first.length, second.length)
-            let order = unsafe memcmp(base + first.offset, base + second.offset, common)
-            return order == 0 ? first.length < second.length : order < 0
-        }
-        elements.sort(by: precedes)
-        var kept = 1
-        for position in 1..<elements.count where precedes(elements[kept - 1], elements[position]) {
-            elements[kept] = elements[position]
-            kept += 1
-        }
-        elements.removeSubrange(kept...)
     }
 }

@@ -37,9 +37,9 @@ package enum BaselineError: Error, Equatable, CustomStringConvertible {
         case .notABaseline(let path): "\(path) is not a baseline; restore it from a copy or name another file"
         case .cutOff(let path):
             "the baseline \(path) does not end with its signature: it was cut off or something was added; "
-                + "restore it from an export"
+                + "restore it from a copy"
         case .damaged(let path, let part):
-            "the baseline \(path) is damaged in \(part); find out why, then restore it from an export"
+            "the baseline \(path) is damaged in \(part); find out why, then restore it from a copy"
         case .newerFormat(_, let found, let known):
             "baseline is format \(found), this program reads up to \(known); upgrade it first"
         case .unknownKey(let path, let found, let trusted):
@@ -48,10 +48,10 @@ package enum BaselineError: Error, Equatable, CustomStringConvertible {
                 + "); if you know that key, name its file in `keys: baseline:`"
         case .forged(let path, let key):
             "the signature of the baseline \(path) is not one of \(key): it was forged or damaged; "
-                + "restore it from an export and treat the host as suspect"
+                + "restore it from a copy and treat the host as suspect"
         case .rolledBack(let path, let found, let known):
             "the baseline \(path) is generation \(found.generation) with root \(found.root), but generation "
-                + "\(known.generation) with root \(known.root) was approved last; restore that one from an export, or "
+                + "\(known.generation) with root \(known.root) was approved last; restore that one from a copy, or "
                 + "approve anew with `millwarden baseline create --force`"
         case .superseded(let known):
             "somebody else approved generation \(known.generation) in the meantime, nothing was changed; "

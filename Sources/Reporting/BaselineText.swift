@@ -58,13 +58,16 @@ extension CreateReport {
         page.blank()
         page.sentence("NEXT", paint: .heading)
         if !unexamined.isEmpty {
-            page.sentence("See what would let the rest be read, then make the baseline again:", indent: 2)
-            page.command("millwarden doctor")
+            page.sentence(
+                "To have the rest read too, run it as a user who may, root at the most, and make the baseline again "
+                    + "with --force.",
+                indent: 2
+            )
         }
         page.sentence("Keep a copy off this host, so that nobody here can replace it unseen:", indent: 2)
         page.command("millwarden baseline export FILE")
         page.sentence("Watch from now on, or check now and then:", indent: 2)
-        page.command("systemctl enable --now millwarden")
+        page.command("millwarden watch")
         page.command("millwarden check")
     }
 }

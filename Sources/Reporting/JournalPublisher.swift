@@ -20,17 +20,18 @@ package struct JournalPublisher: Publisher {
     }
 
     package func publish(_ entry: Entry) throws(PublishError) {
-        try probe()
+        try probe(patience: patience)
         let result = send(journalFields(for: entry))
         guard result >= 0 else {
             throw PublishError(
                 "the journal did not take entry \(entry.seq): \(Errno(-result)); it is sent again"
             )
         }
-        try probe()
+        // Whether it has room for another one now is the next entry's business.
+        try probe(patience: nil)
     }
 
-    private func probe() throws(PublishError) {
+    private func probe(patience: CInt?) throws(PublishError) {
         do {
             try probeDatagramSocket(socket, patience: patience)
         } catch .again {

@@ -20,7 +20,7 @@ extension CheckReport {
                 hasErrors ? "why paths cannot be read" : nil, hasGaps ? "what keeps the gaps open" : nil,
             ]
             page.sentence("Find out \(enumerated(reasons.compactMap { $0 })), and mend that:", indent: 2)
-            page.command("millwarden doctor")
+            page.command("millwarden status")
         }
         if summary.unbaselined > 0 {
             page.sentence(

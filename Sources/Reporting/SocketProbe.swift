@@ -4,8 +4,8 @@ internal import Host
 /// One look at a datagram socket of this host: somebody listens, and would take a datagram now.
 ///
 /// - Throws: `ENOENT` where the socket does not exist, `ECONNREFUSED` where nobody listens, `EAGAIN` where its queue
-///   stayed full for `patience` milliseconds.
-func probeDatagramSocket(_ path: String, patience: CInt) throws(Errno) {
+///   stayed full for `patience` milliseconds; nil does not ask for room.
+func probeDatagramSocket(_ path: String, patience: CInt?) throws(Errno) {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     let bytes = Array(path.utf8)
@@ -24,7 +24,7 @@ func probeDatagramSocket(_ path: String, patience: CInt) throws(Errno) {
             }
         }
         guard result == 0 else { throw .current }
-        try waitUntilWritable(number, patience: patience)
+        if let patience { try waitUntilWritable(number, patience: patience) }
     }
 }
 

@@ -116,7 +116,8 @@ extension Automaton {
             frontier =
                 switch node {
                 case .byte(let byte): one([byte...byte], from: frontier, pattern)
-                case .set(let set): one(set.ranges, from: frontier, pattern)
+                case .set(let set):
+                    one(set == .component ? ByteSet.componentRanges : set.ranges, from: frontier, pattern)
                 case .slash: slashElement(from: frontier, pattern)
                 case .star: starElement(from: frontier, pattern)
                 case .deepStar: deepStarElement(from: frontier, pattern)
@@ -154,7 +155,7 @@ extension Automaton {
         guard !starts.isEmpty else { return result }
         let target = newState(pattern)
         for state in starts { connect(state, .always, target) }
-        for range in ByteSet.component.ranges { loop(target, range) }
+        for range in ByteSet.componentRanges { loop(target, range) }
         result.plain = target
         return result
     }

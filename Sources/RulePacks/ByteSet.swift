@@ -8,6 +8,9 @@ struct ByteSet: Hashable, Sendable {
     /// Every byte but the slash: what `?` and `*` take.
     static let component = ByteSet().inverted
 
+    /// Its runs, which nearly every glob needs.
+    static let componentRanges: [ClosedRange<UInt8>] = component.ranges
+
     var isEmpty: Bool { low == (0, 0) && high == (0, 0) }
 
     func contains(_ byte: UInt8) -> Bool {

@@ -70,7 +70,9 @@ extension [GlobNode] {
         // that such a glob matches nothing, and must not come to match something else.
         let components = RawPath(bytes: [UInt8](prefix[..<cut])).components
         let written = RawPath(components: components)
-        guard !components.contains(where: { $0 == [0x2E] || $0 == [0x2E, 0x2E] }) else { return (self, written, nil) }
+        guard !components.contains(where: { $0 == [0x2E] || $0 == [0x2E, 0x2E] }) else {
+            return (self, written, nil)
+        }
         let resolved = canonicalize(written)
         return (LiteralPath.nodes(resolved) + self[cut...], resolved, resolved == written ? nil : written)
     }

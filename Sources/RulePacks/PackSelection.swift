@@ -45,6 +45,12 @@ package struct PackState: Hashable, Sendable {
     package var file: String
     package var reason: Reason
 
+    package init(name: String, file: String, reason: Reason) {
+        self.name = name
+        self.file = file
+        self.reason = reason
+    }
+
     package var isOn: Bool {
         switch reason {
         case .configuredOn, .always, .detected, .inBaseline: true

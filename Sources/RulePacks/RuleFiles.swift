@@ -31,6 +31,13 @@ package struct RuleFilesInEffect: Hashable, Sendable {
         /// The place of the file, or the link to `/dev/null`, that stands before it.
         package var by: Int
         package var isTurnedOff: Bool
+
+        package init(name: [UInt8], place: Int, by: Int, isTurnedOff: Bool) {
+            self.name = name
+            self.place = place
+            self.by = by
+            self.isTurnedOff = isTurnedOff
+        }
     }
 
     /// By place, then by the bytes of the name.

@@ -46,7 +46,7 @@ package struct LinkedRoot: Hashable, Sendable {
 /// Every rule in force, and which one decides for a path.
 package struct RuleSet: Sendable {
     /// Two million: some twenty thousand globs, or a thousand homes.
-    static let stateLimit = 2_000_000
+    package static let stateLimit = 2_000_000
 
     package let packs: [LoadedPack]
     /// In the order of the packs; a rule's index here is what matchers return.
@@ -66,6 +66,7 @@ package struct RuleSet: Sendable {
     ///   - packs: those that are on.
     ///   - homes: what `~/` stands for.
     ///   - hash: SHA-256.
+    ///   - stateLimit: bounds the memory that globs and homes can take together.
     ///   - canonicalize: resolves every link of a directory's path, its last component too; what is missing stays as
     ///     written.
     /// - Throws: what two packs use both.
@@ -73,6 +74,7 @@ package struct RuleSet: Sendable {
         packs: [LoadedPack],
         homes: [RawPath],
         hash: ([UInt8]) -> Digest,
+        stateLimit: Int = RuleSet.stateLimit,
         canonicalize: (RawPath) -> RawPath
     ) throws(RuleSetError) {
         let sorted = packs.sorted { left, right in
@@ -81,7 +83,7 @@ package struct RuleSet: Sendable {
                 : left.pack.name.utf8.lexicographicallyPrecedes(right.pack.name.utf8)
         }
         try RuleSet.checkNames(sorted)
-        var builder = RuleSetBuilder(homes: homes)
+        var builder = RuleSetBuilder(homes: homes, stateLimit: stateLimit)
         for (index, loaded) in sorted.enumerated() { try builder.add(loaded, index, canonicalize) }
         self.packs = sorted
         self.homes = homes.sorted()
@@ -150,14 +152,16 @@ package struct RuleSet: Sendable {
 
 private struct RuleSetBuilder {
     let homes: [RawPath]
+    let stateLimit: Int
     var rules: [Rule] = []
     var roots: Set<RawPath> = []
     var linkedRoots: [LinkedRoot] = []
     var program = RuleProgram()
     private var known: [RawPath: RawPath] = [:]
 
-    init(homes: [RawPath]) {
+    init(homes: [RawPath], stateLimit: Int) {
         self.homes = homes
+        self.stateLimit = stateLimit
     }
 
     mutating func add(
@@ -199,9 +203,7 @@ private struct RuleSetBuilder {
                 }
             }
             program.add(canonical.nodes, role, rule: rule, text: glob.text)
-            guard program.automaton.count <= RuleSet.stateLimit else {
-                throw .tooLarge(limit: RuleSet.stateLimit)
-            }
+            guard program.automaton.count <= stateLimit else { throw .tooLarge(limit: stateLimit) }
         }
     }
 

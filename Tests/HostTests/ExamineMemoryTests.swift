@@ -18,7 +18,9 @@ struct ExamineMemoryTests {
         return try examiner.examine(ArraySlice(name.utf8), in: root, hint: hint)
     }
 
-    private func digest(_ text: String) -> ContentDigest { .digest(SHA256Hasher.digest(of: Array(text.utf8))) }
+    private func digest(_ text: String) -> ContentDigest {
+        .digest(SHA256Hasher.digest(of: Array(text.utf8)))
+    }
 
     // MARK: What stands there
 
@@ -36,7 +38,11 @@ struct ExamineMemoryTests {
         #expect(found.attributes.mode == 0o4755)
         #expect(found.attributes.flags == [.immutable])
         #expect(found.attributes.xattrs.map(\.name) == [Array("user.a".utf8), Array("user.b".utf8)])
-        #expect(found.attributes.xattrs.map(\.value) == [SHA256Hasher.digest(of: []), SHA256Hasher.digest(of: [1])])
+        #expect(
+            found.attributes.xattrs.map(\.value) == [
+                SHA256Hasher.digest(of: []), SHA256Hasher.digest(of: [1]),
+            ]
+        )
         #expect(found.attributes.target == nil && found.attributes.names == nil)
         #expect(!found.isRacy && !found.isUnstable && found.hasStableIdentity)
     }
@@ -173,7 +179,9 @@ struct ExamineMemoryTests {
         #expect(try examine("/merged/file")?.hasStableIdentity == false)
         var examiner = Examiner(tree: tree, clock: tree.clock)
         #expect(try examiner.examine("/merged/file")?.hasStableIdentity == false)
-        tree.change { $0.mount("/merged", FileSystem(magic: 0x0102_1994), device: DeviceNumber(major: 0, minor: 50)) }
+        tree.change {
+            $0.mount("/merged", FileSystem(magic: 0x0102_1994), device: DeviceNumber(major: 0, minor: 50))
+        }
         examiner.forgetFileSystems()
         #expect(try examiner.examine("/merged")?.hasStableIdentity == true)
     }

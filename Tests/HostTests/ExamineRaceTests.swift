@@ -9,14 +9,17 @@ struct ExamineRaceTests {
     let tree = MemoryTree()
     let start = ArraySlice("tool".utf8)
 
-    private func examine(hint: FileType? = .file, options: ExamineOptions = ExamineOptions()) throws -> Examined? {
+    private func examine(hint: FileType? = .file, options: ExamineOptions = ExamineOptions()) throws
+        -> Examined?
+    {
         var examiner = Examiner(tree: tree, clock: tree.clock)
         let root = try tree.openDirectory(.root)
         return try examiner.examine(start, in: root, hint: hint, options: options)
     }
 
     /// Changes the world once, before the first call of this kind.
-    private func once(before call: MemoryTree.Call, _ change: @escaping @Sendable (inout MemoryWorld) -> Void) {
+    private func once(before call: MemoryTree.Call, _ change: @escaping @Sendable (inout MemoryWorld) -> Void)
+    {
         let isDone = Mutex(false)
         tree.beforeEachCall { tree, seen, _ in
             guard seen == call else { return }
@@ -28,7 +31,9 @@ struct ExamineRaceTests {
         }
     }
 
-    private func digest(_ text: String) -> ContentDigest { .digest(SHA256Hasher.digest(of: Array(text.utf8))) }
+    private func digest(_ text: String) -> ContentDigest {
+        .digest(SHA256Hasher.digest(of: Array(text.utf8)))
+    }
 
     @Test(arguments: ["longer than before", "short", "", "12345678"])
     func aWriteUnderTheReadingIsReadAgain(now: String) throws {

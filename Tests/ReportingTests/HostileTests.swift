@@ -36,7 +36,7 @@ struct HostileTests {
         created.scope.packs = [text]
         var accepted = Samples.accepted(isDryRun: false)
         accepted.reason = text
-        accepted.items = findings.map { AcceptReport.Item(seq: 1, finding: $0, refusal: text) }
+        accepted.items = findings.prefix(2).map { AcceptReport.Item(seq: 1, finding: $0, refusal: text) }
         let attributes = findings.first?.before ?? Samples.file()
         let record = Record(path: path, state: .examined(attributes, isRacy: false), rule: text, via: path)
         // The check above has each kind of change already.

@@ -55,19 +55,26 @@ func boundSocket(_ path: String) throws -> CInt {
 
 /// Sends to a bound socket until its queue is full.
 private func fillingSocket(_ path: String) throws -> CInt {
-    let flags = CInt(SOCK_DGRAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
-    let number = socket(AF_UNIX, flags, 0)
-    try #require(number >= 0)
-    let result = unsafe withAddress(path) {
-        unsafe connect(number, __CONST_SOCKADDR_ARG(__sockaddr__: $0), $1)
-    }
-    try #require(result == 0)
+    let number = try #require(connectedSocket(path))
     var sent = 0
     while unsafe send(number, "x", 1, 0) == 1 {
         sent += 1
         try #require(sent < 1_000_000)
     }
     return number
+}
+
+/// A non-blocking datagram socket connected to a path; nil where nobody listens there.
+private func connectedSocket(_ path: String) -> CInt? {
+    let flags = CInt(SOCK_DGRAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
+    let number = socket(AF_UNIX, flags, 0)
+    guard number >= 0 else { return nil }
+    let result = unsafe withAddress(path) {
+        unsafe connect(number, __CONST_SOCKADDR_ARG(__sockaddr__: $0), $1)
+    }
+    if result == 0 { return number }
+    close(number)
+    return nil
 }
 
 private func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt) -> CInt {
@@ -82,8 +89,11 @@ private func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, sockl
     }
 }
 
-private let canReadJournal: Bool =
-    unsafe access("/run/systemd/journal/socket", W_OK) == 0 && getuid() == 0
+private let canReadJournal: Bool = {
+    guard isRoot, let number = connectedSocket("/run/systemd/journal/socket") else { return false }
+    close(number)
+    return true
+}()
 
 /// With a true journald: what is sent is read back, field by field.
 @Suite(

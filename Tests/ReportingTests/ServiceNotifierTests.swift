@@ -1,4 +1,5 @@
 import CLinux
+import Integrity
 import Reporting
 import Synchronization
 import TestSupport
