@@ -18,9 +18,9 @@ struct CheckCommand: ParsableCommand {
     @OptionGroup var global: GlobalOptions
     @Flag(help: "Do not read files whose identity, size and change time stand as recorded.")
     var quick = false
-    @Option(parsing: .singleValue, help: ArgumentHelp("Only these paths and what is below them.", valueName: "glob"))
+    @Option(parsing: .upToNextOption, help: ArgumentHelp("Only these paths and what is below them.", valueName: "glob"))
     var path: [ByteArgument] = []
-    @Option(parsing: .singleValue, help: ArgumentHelp("Only what these rules decide.", valueName: "id"))
+    @Option(parsing: .upToNextOption, help: ArgumentHelp("Only what these rules decide.", valueName: "id"))
     var rule: [String] = []
     @Option(help: ArgumentHelp("The severity from which on a finding sets an exit bit.", valueName: "severity"))
     var failOn: SeverityArgument = SeverityArgument(severity: .low)
