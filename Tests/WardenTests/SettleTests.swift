@@ -11,16 +11,16 @@ private let fresh: RawPath = "/usr/bin/fresh"
 private func ms(_ count: Int64) -> Int64 { count * 1_000_000 }
 
 /// A settle automaton with a clock that is moved by hand.
-private struct Bench {
+private final class Bench {
     var settle = Settle()
     var now: Int64 = ms(1_000_000)
 
-    mutating func note(_ path: RawPath, _ events: PathEvent..., isKnown: Bool = true) {
+    func note(_ path: RawPath, _ events: PathEvent..., isKnown: Bool = true) {
         for event in events { settle.note(path, event, isKnown: isKnown, at: now) }
     }
 
     /// Goes to the next moment at which something is due, and takes it; with how long that was.
-    mutating func next() -> (after: Int64, paths: [Settled], directories: [RawPath])? {
+    func next() -> (after: Int64, paths: [Settled], directories: [RawPath])? {
         guard let due = settle.nextDue else { return nil }
         let before = now
         now = max(now, due)
@@ -28,12 +28,12 @@ private struct Bench {
         return (now - before, taken.paths, taken.directories)
     }
 
-    mutating func wait(_ milliseconds: Int64) { now += ms(milliseconds) }
+    func wait(_ milliseconds: Int64) { now += ms(milliseconds) }
 }
 
 struct SettleTests {
     @Test func nothingPendingIsNeverDue() {
-        var bench = Bench()
+        let bench = Bench()
         #expect(bench.next() == nil)
         #expect(bench.settle.take(at: .max).paths == [])
     }
@@ -42,7 +42,7 @@ struct SettleTests {
         [PathEvent.modified, .closed], [.closed], [.attributes], [.movedHere(from: nil)],
     ])
     func aKnownPathIsDueAtOnce(events: [PathEvent]) throws {
-        var bench = Bench()
+        let bench = Bench()
         for event in events { bench.note(gcc, event) }
         let taken = try #require(bench.next())
         #expect(taken.after == 0)
@@ -53,7 +53,7 @@ struct SettleTests {
     }
 
     @Test func anUnclosedWriteIsDueAfter300Milliseconds() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(gcc, .modified)
         bench.wait(299)
         #expect(bench.settle.take(at: bench.now).paths == [])
@@ -64,7 +64,7 @@ struct SettleTests {
     }
 
     @Test func aDescriptorThatIsNeverClosedIsLookedAtEveryTwoSeconds() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(gcc, .modified)
         #expect(try #require(bench.next()).after == ms(300))
         for _ in 0..<5 {
@@ -75,7 +75,7 @@ struct SettleTests {
     }
 
     @Test func closingEndsTheWaitForAnOpenFile() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(gcc, .modified)
         _ = bench.next()
         bench.wait(5)
@@ -90,14 +90,14 @@ struct SettleTests {
 
     /// truncate(2) by path opens nothing, so that nothing is ever closed.
     @Test func truncationByPathIsDueWithoutAClose() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(gcc, .modified)
         #expect(try #require(bench.next()).paths[0].touches.writes == 1)
     }
 
     @Test func aMissingNameIsDueAfter30Milliseconds() throws {
         for event in [PathEvent.deleted, .movedAway(onto: nil)] {
-            var bench = Bench()
+            let bench = Bench()
             bench.note(gcc, event)
             let taken = try #require(bench.next())
             #expect(taken.after == ms(30))
@@ -106,7 +106,7 @@ struct SettleTests {
     }
 
     @Test func bothNamesOfARenameAreDueTogether() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(gcc, .movedAway(onto: nil))
         bench.wait(3)
         bench.note(fresh, .movedHere(from: gcc), isKnown: false)
@@ -117,7 +117,7 @@ struct SettleTests {
     }
 
     @Test func renameDanceIsOneStory() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(gcc, .movedAway(onto: other))
         bench.wait(10)
         bench.note(gcc, .movedHere(from: nil))
@@ -133,7 +133,7 @@ struct SettleTests {
 
     /// The kernel tells of an exchange as of two renames: onto the name, then away from it.
     @Test func exchangeThereAndBackIsOneStory() throws {
-        var bench = Bench()
+        let bench = Bench()
         for _ in 0..<2 {
             bench.note(fresh, .movedAway(onto: nil))
             bench.note(gcc, .movedHere(from: fresh), .movedAway(onto: nil))
@@ -151,20 +151,20 @@ struct SettleTests {
 
     /// `ln gcc kept; mv evil gcc; mv kept gcc`: the name never went away, yet it stood for something else.
     @Test func renamingOverANameTwiceIsLeavingAndComingBack() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(gcc, .movedHere(from: nil))
         bench.note(gcc, .movedHere(from: nil))
         #expect(try #require(bench.next()).paths[0].touches.leftAndCame)
     }
 
     @Test func oneRenameOverANameIsNoLeaving() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(gcc, .movedHere(from: nil))
         #expect(try #require(bench.next()).paths[0].touches == .none)
     }
 
     @Test func aDanceWithoutEndIsExaminedInTheEnd() throws {
-        var bench = Bench()
+        let bench = Bench()
         let start = bench.now
         var taken: [Settled] = []
         while taken.isEmpty, bench.now - start < ms(2_000) {
@@ -179,7 +179,7 @@ struct SettleTests {
     // MARK: New names
 
     @Test func aNewNameIsDueWhenItIsQuiet() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(fresh, .created, isKnown: false)
         bench.wait(200)
         bench.note(fresh, .modified, .closed, isKnown: false)
@@ -189,7 +189,7 @@ struct SettleTests {
     }
 
     @Test func aNewNameIsNotPutOffForEver() throws {
-        var bench = Bench()
+        let bench = Bench()
         let start = bench.now
         bench.note(fresh, .created, .closed, isKnown: false)
         while bench.settle.take(at: bench.now).paths.isEmpty, bench.now - start < ms(5_000) {
@@ -200,7 +200,7 @@ struct SettleTests {
     }
 
     @Test func aNewNameThatIsWrittenWithoutEndIsExaminedAfterTwoSeconds() throws {
-        var bench = Bench()
+        let bench = Bench()
         let start = bench.now
         bench.note(fresh, .created, isKnown: false)
         while bench.settle.take(at: bench.now).paths.isEmpty, bench.now - start < ms(5_000) {
@@ -211,14 +211,14 @@ struct SettleTests {
     }
 
     @Test func aNewNameThatIsGoneAgainIsTold() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(fresh, .created, .closed, .deleted, isKnown: false)
         let taken = try #require(bench.next())
         #expect(taken.paths[0].touches.cameAndLeft)
     }
 
     @Test func aFoldedTemporaryFileLeavesNothing() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(fresh, .created, .modified, .closed, .movedAway(onto: nil), isKnown: false)
         bench.settle.fold(fresh)
         bench.note(gcc, .movedHere(from: nil))
@@ -228,7 +228,7 @@ struct SettleTests {
     }
 
     @Test func aNewNameThatBecameKnownStaysOneStory() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(fresh, .created, .closed, isKnown: false)
         bench.note(fresh, .modified, .closed, isKnown: true)
         let taken = try #require(bench.next())
@@ -237,7 +237,7 @@ struct SettleTests {
     }
 
     @Test func aKnownNameThatIsForgottenStaysOneStory() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(gcc, .deleted, isKnown: true)
         bench.note(gcc, .created, .closed, isKnown: false)
         let taken = try #require(bench.next())
@@ -249,7 +249,7 @@ struct SettleTests {
     // MARK: Holding back
 
     @Test func whatIsHeldBackMergesWithWhatFollows() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(gcc, .modified, .closed)
         let first = try #require(bench.next()).paths[0]
         bench.settle.hold(first, at: bench.now)
@@ -262,7 +262,7 @@ struct SettleTests {
     }
 
     @Test func heldBackWithEventsAlreadyPendingForgetsNeither() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(gcc, .modified, .closed)
         let first = try #require(bench.next()).paths[0]
         bench.note(gcc, .deleted, .created, .closed)
@@ -272,7 +272,7 @@ struct SettleTests {
     }
 
     @Test func anUnclosedWriteThatIsHeldBackCountsOnce() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(gcc, .modified)
         let first = try #require(bench.next()).paths[0]
         bench.settle.hold(first, at: bench.now)
@@ -283,7 +283,7 @@ struct SettleTests {
 
     @Test func theCloseOfAHeldBackWriteCountsOnce() throws {
         for isNotedBefore in [true, false] {
-            var bench = Bench()
+            let bench = Bench()
             bench.note(gcc, .modified)
             let first = try #require(bench.next()).paths[0]
             if isNotedBefore { bench.note(gcc, .modified, .closed) }
@@ -296,7 +296,7 @@ struct SettleTests {
     }
 
     @Test func whatIsHeldBackIsNotPutOffForEver() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(gcc, .modified, .closed)
         let first = try #require(bench.next()).paths[0]
         bench.settle.hold(first, at: bench.now)
@@ -311,7 +311,7 @@ struct SettleTests {
     }
 
     @Test func takingAllLeavesNothing() {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(gcc, .deleted)
         bench.note(fresh, .created, isKnown: false)
         bench.settle.markDirty("/usr/lib", at: bench.now)
@@ -325,10 +325,10 @@ struct SettleTests {
 
 struct SettleBoundsTests {
     @Test func aFloodOfNewNamesCollapsesToTheDirectory() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.note(gcc, .modified)
         for number in 0...Settle.newNamesLimit {
-            bench.note("/usr/bin/n\(number)", .created, isKnown: false)
+            bench.note(RawPath("/usr/bin/n\(number)"), .created, isKnown: false)
         }
         #expect(bench.settle.pendingCount == 2, "one recorded path and one directory")
         bench.note("/usr/bin/one-more", .created, isKnown: false)
@@ -346,25 +346,25 @@ struct SettleBoundsTests {
     }
 
     @Test func recordedPathsNeverCollapse() {
-        var bench = Bench()
+        let bench = Bench()
         let count = Settle.newNamesLimit * 2
-        for number in 0..<count { bench.note("/usr/bin/r\(number)", .modified, .closed) }
+        for number in 0..<count { bench.note(RawPath("/usr/bin/r\(number)"), .modified, .closed) }
         let taken = bench.settle.take(at: bench.now)
         #expect(taken.paths.count == count)
         #expect(taken.directories == [])
     }
 
     @Test func takenNamesDoNotCountTowardsTheLimit() {
-        var bench = Bench()
+        let bench = Bench()
         for number in 0..<3 * Settle.newNamesLimit {
-            bench.note("/usr/bin/n\(number)", .appeared, isKnown: false)
+            bench.note(RawPath("/usr/bin/n\(number)"), .appeared, isKnown: false)
             if number % 1_000 == 999 { _ = bench.settle.take(at: bench.now + ms(1_000)) }
         }
         #expect(bench.settle.take(at: .max / 2).directories == [])
     }
 
     @Test func foldedNamesDoNotCountTowardsTheLimit() {
-        var bench = Bench()
+        let bench = Bench()
         for number in 0..<3 * Settle.newNamesLimit {
             let path = RawPath("/usr/bin/n\(number)")
             bench.note(path, .created, isKnown: false)
@@ -375,8 +375,8 @@ struct SettleBoundsTests {
     }
 
     @Test func manyDirtyDirectoriesCollapseToTheRoot() {
-        var bench = Bench()
-        for number in 0...Settle.dirtyLimit { bench.settle.markDirty("/d/\(number)", at: bench.now) }
+        let bench = Bench()
+        for number in 0...Settle.dirtyLimit { bench.settle.markDirty(RawPath("/d/\(number)"), at: bench.now) }
         #expect(bench.settle.pendingCount == 1)
         bench.settle.markDirty("/another", at: bench.now)
         #expect(bench.settle.pendingCount == 1, "the root covers it")
@@ -385,12 +385,12 @@ struct SettleBoundsTests {
 
     /// Whoever keeps making names must not keep the directory from being listed.
     @Test func aFloodWithoutEndDoesNotPutOffTheListing() {
-        var bench = Bench()
+        let bench = Bench()
         bench.settle.markDirty("/usr/bin", at: bench.now)
         let start = bench.now
         var directories: [RawPath] = []
         while directories.isEmpty, bench.now - start < ms(5_000) {
-            bench.note("/usr/bin/n\(bench.now)", .created, isKnown: false)
+            bench.note(RawPath("/usr/bin/n\(bench.now)"), .created, isKnown: false)
             bench.settle.markDirty("/usr/bin", at: bench.now)
             bench.wait(20)
             directories = bench.settle.take(at: bench.now).directories
@@ -399,10 +399,10 @@ struct SettleBoundsTests {
     }
 
     @Test func openFilesAreRememberedWithinBounds() {
-        var bench = Bench()
-        for number in 0..<3 * Settle.newNamesLimit { bench.note("/usr/bin/r\(number)", .modified) }
+        let bench = Bench()
+        for number in 0..<3 * Settle.newNamesLimit { bench.note(RawPath("/usr/bin/r\(number)"), .modified) }
         _ = bench.settle.take(at: bench.now + ms(300))
-        for number in 0..<3 * Settle.newNamesLimit { bench.note("/usr/bin/r\(number)", .modified) }
+        for number in 0..<3 * Settle.newNamesLimit { bench.note(RawPath("/usr/bin/r\(number)"), .modified) }
         #expect(bench.settle.take(at: bench.now + ms(3_000)).paths.count == 3 * Settle.newNamesLimit)
     }
 }
