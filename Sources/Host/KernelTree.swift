@@ -235,7 +235,9 @@ private let settableFlags = FileFlags.settable.rawValue
 /// The bits of `stx_attributes` that are the same as those of `FS_IOC_GETFLAGS`.
 ///
 /// The one that is not, `STATX_ATTR_DAX`, tells a state of the file rather than what chattr(1) set.
-private let statxFlags = FileFlags([.compressed, .immutable, .appendOnly, .noDump, .encrypted, .verity]).rawValue
+private let statxFlags = FileFlags([
+    .compressed, .immutable, .appendOnly, .noDump, .encrypted, .verity,
+]).rawValue
 
 private let dot = ArraySlice(".".utf8)
 
