@@ -67,7 +67,7 @@ lacks() {
 need() {
     local package missing=()
     for package; do
-        if lacks "$package"; then missing+=("$package"); fi
+        if lacks "$package" 2>/dev/null; then missing+=("$package"); fi
     done
     if [ ${#missing[@]} -eq 0 ]; then return; fi
     command -v apt-get >/dev/null ||
