@@ -75,7 +75,9 @@ enum HistorySchema {
 enum HistoryChain {
     /// What the first row follows: two histories never share a value.
     static func genesis(_ id: HistoryID) -> Digest {
-        SHA256Hasher.digest(of: [UInt8](repeating: 0, count: 32) + Array("millwarden history 1\0".utf8) + id.bytes)
+        SHA256Hasher.digest(
+            of: [UInt8](repeating: 0, count: 32) + Array("millwarden history 1\0".utf8) + id.bytes
+        )
     }
 
     /// SHA-256 of the previous value and the row.

@@ -48,8 +48,7 @@ package struct HistoryTransaction: ~Copyable {
         return entry
     }
 
-    /// Opens a gap under the next number.
-    /// - Parameter since: when it began, where that was earlier than it is noted.
+    /// Opens a gap under the next number; with `since`, one that began before it is noted.
     package mutating func openGap(
         _ reason: Gap.Reason,
         scope: [RawPath],
@@ -58,7 +57,13 @@ package struct HistoryTransaction: ~Copyable {
         detail: String? = nil
     ) throws(HistoryError) -> Gap {
         let last = try attempt(path) { try Int64.fetchOne(database, sql: "SELECT max(id) FROM gap") }
-        let gap = Gap(id: (last ?? 0) + 1, reason: reason, scope: scope, opened: since ?? time, detail: detail)
+        let gap = Gap(
+            id: (last ?? 0) + 1,
+            reason: reason,
+            scope: scope,
+            opened: since ?? time,
+            detail: detail
+        )
         let entry = try append(.gapOpened(gap), at: time)
         try execute("INSERT INTO gap (id, opened) VALUES (?, ?)", [gap.id, entry.seq])
         return gap

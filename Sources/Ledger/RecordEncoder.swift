@@ -131,10 +131,6 @@ extension [UInt8] {
     func little16(at position: Int) -> Int {
         Int(self[position]) | Int(self[position + 1]) << 8
     }
-
-    func little64(at position: Int) -> UInt64 {
-        UInt64(little32(at: position)) | UInt64(little32(at: position + 4)) << 32
-    }
 }
 
 /// Where the parts of one encoded record lie.

@@ -36,9 +36,6 @@ package struct RecordView: Sendable {
         compareKeys(directory.bytes[...], name, other.directory.bytes[...], other.name) < 0
     }
 
-    /// What a quick check compares, without decoding the rest; nil where the path was not examined.
-    package var identity: RecordedIdentity? { RecordedIdentity(block.bytes, at: layout.state) }
-
     /// The whole record.
     /// - Throws: `BaselineError.damaged` where it was written wrongly.
     package func decode() throws(BaselineError) -> Record {
@@ -47,41 +44,5 @@ package struct RecordView: Sendable {
             Int(ruleIndex) < block.rules.count
         else { throw .damaged(block.path, part: "record \(ordinal) in block \(block.index)") }
         return Record(path: path, state: state, rule: block.rules[Int(ruleIndex)], via: via)
-    }
-}
-
-/// The fixed part of an examined state: which inode it was and when it last changed.
-package struct RecordedIdentity: Hashable, Sendable {
-    package var type: FileType
-    package var mode: UInt16
-    package var uid: UInt32
-    package var gid: UInt32
-    package var links: UInt32
-    package var size: UInt64
-    package var inode: UInt64
-    package var mtime: Timestamp
-    package var ctime: Timestamp
-
-    /// Reads the offsets that `StateCodec` documents.
-    fileprivate init?(_ bytes: [UInt8], at state: Range<Int>) {
-        let start = state.lowerBound
-        guard state.count >= 60, bytes[start] == 1, let type = FileType(rawValue: bytes[start + 1]) else {
-            return nil
-        }
-        self.type = type
-        mode = UInt16(truncatingIfNeeded: bytes.little16(at: start + 2))
-        uid = UInt32(truncatingIfNeeded: bytes.little32(at: start + 4))
-        gid = UInt32(truncatingIfNeeded: bytes.little32(at: start + 8))
-        links = UInt32(truncatingIfNeeded: bytes.little32(at: start + 12))
-        size = bytes.little64(at: start + 20)
-        inode = bytes.little64(at: start + 28)
-        mtime = Timestamp(
-            seconds: Int64(bitPattern: bytes.little64(at: start + 36)),
-            nanoseconds: UInt32(truncatingIfNeeded: bytes.little32(at: start + 44))
-        )
-        ctime = Timestamp(
-            seconds: Int64(bitPattern: bytes.little64(at: start + 48)),
-            nanoseconds: UInt32(truncatingIfNeeded: bytes.little32(at: start + 56))
-        )
     }
 }

@@ -80,7 +80,11 @@ extension Automaton {
         var slash: State?
         var star: State?
 
-        var states: [State] { [plain, slash, star].compactMap { $0 } }
+        func forEach(_ body: (State) -> Void) {
+            if let plain { body(plain) }
+            if let slash { body(slash) }
+            if let star { body(star) }
+        }
     }
 
     /// Adds a glob.
@@ -133,7 +137,7 @@ extension Automaton {
         _ pattern: Pattern
     ) -> Frontier {
         let target = newState(pattern)
-        for state in frontier.states {
+        frontier.forEach { state in
             for range in ranges { connect(state, range, target) }
         }
         return Frontier(plain: target)
@@ -141,20 +145,19 @@ extension Automaton {
 
     private mutating func slashElement(from frontier: Frontier, _ pattern: Pattern) -> Frontier {
         let target = newState(pattern)
-        for state in frontier.states { connect(state, slash...slash, target) }
-        for state in [frontier.slash, frontier.star].compactMap({ $0 }) {
-            connect(state, .behindSlash, target)
-        }
+        frontier.forEach { connect($0, slash...slash, target) }
+        if let state = frontier.slash { connect(state, .behindSlash, target) }
+        if let state = frontier.star { connect(state, .behindSlash, target) }
         return Frontier(slash: target)
     }
 
     private mutating func starElement(from frontier: Frontier, _ pattern: Pattern) -> Frontier {
         // Behind `**` it adds nothing.
         var result = Frontier(star: frontier.star)
-        let starts = [frontier.plain, frontier.slash].compactMap { $0 }
-        guard !starts.isEmpty else { return result }
+        guard frontier.plain != nil || frontier.slash != nil else { return result }
         let target = newState(pattern)
-        for state in starts { connect(state, .always, target) }
+        if let state = frontier.plain { connect(state, .always, target) }
+        if let state = frontier.slash { connect(state, .always, target) }
         for range in ByteSet.componentRanges { loop(target, range) }
         result.plain = target
         return result
@@ -162,7 +165,7 @@ extension Automaton {
 
     private mutating func deepStarElement(from frontier: Frontier, _ pattern: Pattern) -> Frontier {
         let target = newState(pattern)
-        for state in frontier.states { connect(state, .always, target) }
+        frontier.forEach { connect($0, .always, target) }
         loop(target, 0...UInt8.max)
         return Frontier(star: target)
     }

@@ -66,14 +66,18 @@ extension [GlobNode] {
     ) {
         let prefix = GlobNode.literalPrefix(self)
         guard let cut = prefix.lastIndex(of: slash), cut > 0 else { return (self, .root, nil) }
-        // Alternatives may leave doubled slashes behind. `..` is not taken lexically: no canonical path holds one, so
-        // that such a glob matches nothing, and must not come to match something else.
-        let components = RawPath(bytes: [UInt8](prefix[..<cut])).components
-        let written = RawPath(components: components)
+        let directory = RawPath(bytes: [UInt8](prefix[..<cut]))
+        let components = directory.components
+        // Alternatives may leave doubled slashes behind.
+        let isTidy = components.reduce(0) { $0 + $1.count + 1 } == cut
+        let written = isTidy ? directory : RawPath(components: components)
+        // `..` is not taken lexically: no canonical path holds one, so that such a glob matches nothing, and must not
+        // come to match something else.
         guard !components.contains(where: { $0 == [0x2E] || $0 == [0x2E, 0x2E] }) else {
             return (self, written, nil)
         }
         let resolved = canonicalize(written)
+        if isTidy, resolved == written { return (self, written, nil) }
         return (LiteralPath.nodes(resolved) + self[cut...], resolved, resolved == written ? nil : written)
     }
 }

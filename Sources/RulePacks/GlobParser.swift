@@ -1,15 +1,15 @@
 /// One element of a glob.
-indirect enum GlobNode: Hashable, Sendable {
+enum GlobNode: Hashable, Sendable {
     case byte(UInt8)
     case slash
     /// `?` and `[…]`: one byte, never the slash.
-    case set(ByteSet)
+    indirect case set(ByteSet)
     /// `*`: any bytes but the slash.
     case star
     /// `**`: any bytes.
     case deepStar
     /// `{…,…}`
-    case group([[GlobNode]])
+    indirect case group([[GlobNode]])
 }
 
 /// Why a text is no glob.

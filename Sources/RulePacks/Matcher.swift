@@ -27,7 +27,8 @@ package struct Matcher: PathMatcher {
     private let program: RuleProgram
     private let view: MatcherView
     private let classes: [UInt8]
-    private let classCount: Int
+    /// A state's row in the table has two to this power of cells, one for each class of bytes.
+    private let shift: Int
     package let root: State
 
     private var marks: Automaton.Marks
@@ -43,7 +44,9 @@ package struct Matcher: PathMatcher {
     init(_ program: RuleProgram, _ view: MatcherView) {
         self.program = program
         self.view = view
-        (classes, classCount) = program.automaton.classes
+        let (classes, count) = program.automaton.classes
+        self.classes = classes
+        shift = count <= 1 ? 0 : Int.bitWidth - (count - 1).leadingZeroBitCount
         marks = Automaton.Marks(program.automaton)
         let settled = program.settle(program.automaton.step([Automaton.start], slash, &marks), view)
         root = State(positions: settled.below)
@@ -58,16 +61,31 @@ package struct Matcher: PathMatcher {
     package mutating func step(_ directory: State, _ name: ArraySlice<UInt8>) -> MatchStep<State> {
         let isRoomy = sets.count <= Matcher.stateLimit
         var number = isRoomy && directory == latest.state ? latest.number : enter(directory)
-        for byte in name {
-            let cell = Int(number) * classCount + Int(classes[Int(byte)])
-            let next = table[cell]
-            number = next == Matcher.unknown ? build(number, byte, cell) : next
-            if number == Matcher.dead { return steps[0] }
+        var position = name.startIndex
+        while true {
+            let isKnown = run(&number, name, &position)
+            if isKnown { break }
+            number = build(number, name[position])
+            position += 1
         }
-        let cell = Int(number) * classCount + Int(classes[Int(slash)])
-        let next = table[cell]
-        number = next == Matcher.unknown ? build(number, slash, cell) : next
-        return steps[Int(number)]
+        let next = table[Int(number) << shift | Int(classes[Int(slash)])]
+        return steps[Int(next == Matcher.unknown ? build(number, slash) : next)]
+    }
+
+    /// Follows a name as far as it leads to states that are known; false where one has to be built.
+    private func run(_ number: inout UInt32, _ name: ArraySlice<UInt8>, _ position: inout Int) -> Bool {
+        let bytes = name.span
+        let classes = classes.span
+        let table = table.span
+        var index = position - name.startIndex
+        defer { position = name.startIndex + index }
+        while index < bytes.count {
+            let next = table[Int(number) << shift | Int(classes[Int(bytes[index])])]
+            if next == Matcher.unknown { return false }
+            number = next
+            index += 1
+        }
+        return true
     }
 
     /// The step that leads to a path, from the root through every directory above it.
@@ -105,7 +123,7 @@ package struct Matcher: PathMatcher {
         return number
     }
 
-    private mutating func build(_ number: UInt32, _ byte: UInt8, _ cell: Int) -> UInt32 {
+    private mutating func build(_ number: UInt32, _ byte: UInt8) -> UInt32 {
         let reached = program.automaton.step(sets[Int(number)], byte, &marks)
         let next: UInt32
         if byte == slash {
@@ -114,7 +132,7 @@ package struct Matcher: PathMatcher {
         } else {
             next = self.number(of: program.canSelect(reached) ? reached : [], rule: nil, isInside: false)
         }
-        table[cell] = next
+        table[Int(number) << shift | Int(classes[Int(byte)])] = next
         return next
     }
 
@@ -126,7 +144,9 @@ package struct Matcher: PathMatcher {
         numbers[key] = number
         sets.append(set)
         steps.append(MatchStep(rule: rule, below: !isInside || set.isEmpty ? nil : State(positions: set)))
-        table.append(contentsOf: repeatElement(Matcher.unknown, count: classCount))
+        // From nowhere nothing leads on.
+        let isDead = number == Matcher.dead
+        table.append(contentsOf: repeatElement(isDead ? Matcher.dead : Matcher.unknown, count: 1 << shift))
         return number
     }
 }

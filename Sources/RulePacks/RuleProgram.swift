@@ -154,17 +154,20 @@ private struct Sight {
     var isWithinFilter: Bool
     private var canEnterFilter = false
     /// Rules that may still select something below.
-    private var live: Set<Int> = []
+    private var live: [Bool]
     /// Rules whose globs go on in the trie.
-    private var liveInTrie: Set<Int> = []
+    private var liveInTrie: [Bool]
     /// Rules that may still lose something below.
-    private var losing: Set<Int> = []
+    private var losing: [Bool]
 
     init(_ states: [Automaton.State], _ program: RuleProgram, _ view: MatcherView) {
         self.states = states
         self.program = program
         self.view = view
         isWithinFilter = !view.isFiltered
+        live = [Bool](repeating: false, count: program.standings.count)
+        liveInTrie = live
+        losing = live
         for state in states where program.automaton.isAccepting(state) {
             let pattern = program.pattern(state)
             switch pattern.role {
@@ -182,15 +185,15 @@ private struct Sight {
                 note(program.pattern(state), isInTrie: false)
             }
         }
-        live.subtract(excepted)
+        for rule in excepted { live[rule] = false }
     }
 
     private mutating func note(_ pattern: RuleProgram.Pattern, isInTrie: Bool) {
         switch pattern.role {
         case .watch, .absent:
-            live.insert(pattern.rule)
-            if isInTrie { liveInTrie.insert(pattern.rule) }
-        case .except: losing.insert(pattern.rule)
+            live[pattern.rule] = true
+            if isInTrie { liveInTrie[pattern.rule] = true }
+        case .except: losing[pattern.rule] = true
         case .filter: canEnterFilter = true
         }
     }
@@ -207,17 +210,28 @@ private struct Sight {
     mutating func dropShadowed() {
         for state in states where program.automaton.isUniversal(state) {
             let rule = program.pattern(state).rule
-            guard program.pattern(state).role.selects, live.contains(rule), !losing.contains(rule) else {
-                continue
+            guard program.pattern(state).role.selects, live[rule], !losing[rule] else { continue }
+            dropShadowed(by: rule)
+        }
+    }
+
+    private mutating func dropShadowed(by rule: Int) {
+        let mine = program.standings[rule]
+        var unbeaten: Set<Int> = []
+        var hasLater = false
+        for other in live.indices where live[other] && other != rule {
+            let standing = program.standings[other]
+            if standing.pack == mine.pack {
+                // A later rule of the same file may still speak for the file, more mildly.
+                if other < rule { live[other] = false } else { hasLater = true }
+            } else if !isBeaten(standing, by: mine) {
+                unbeaten.insert(standing.pack)
             }
-            let mine = program.standings[rule]
-            live = live.filter { $0 >= rule || program.standings[$0].pack != mine.pack }
-            // A later rule of the same file may still speak for the file, more mildly.
-            if live.contains(where: { $0 > rule && program.standings[$0].pack == mine.pack }) { continue }
-            let unbeaten = Set(
-                live.filter { !isBeaten(program.standings[$0], by: mine) }.map { program.standings[$0].pack }
-            )
-            live = live.filter { $0 == rule || unbeaten.contains(program.standings[$0].pack) }
+        }
+        if hasLater { return }
+        // A file whose rules are all beaten is done; one beaten rule alone may still hide an earlier one of its file.
+        for other in live.indices where live[other] && program.standings[other].pack != mine.pack {
+            live[other] = unbeaten.contains(program.standings[other].pack)
         }
     }
 
@@ -227,7 +241,9 @@ private struct Sight {
     }
 
     func statesBelow() -> [Automaton.State] {
-        guard isWithinFilter || canEnterFilter, live.contains(where: { view.isVisible[$0] }) else {
+        guard isWithinFilter || canEnterFilter,
+            live.indices.contains(where: { live[$0] && view.isVisible[$0] })
+        else {
             return []
         }
         var hasFilter = false
@@ -236,8 +252,8 @@ private struct Sight {
             let pattern = program.pattern(state)
             let isAccepting = program.automaton.isAccepting(state)
             switch pattern.role {
-            case .watch, .absent: return !isAccepting && live.contains(pattern.rule)
-            case .except: return isAccepting ? liveInTrie.contains(pattern.rule) : live.contains(pattern.rule)
+            case .watch, .absent: return !isAccepting && live[pattern.rule]
+            case .except: return isAccepting ? liveInTrie[pattern.rule] : live[pattern.rule]
             case .filter:
                 guard isWithinFilter else { return true }
                 defer { hasFilter = hasFilter || isAccepting }

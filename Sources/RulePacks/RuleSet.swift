@@ -55,8 +55,7 @@ package struct RuleSet: Sendable {
     package let digest: Digest
     /// The homes that `~/` stands for, sorted.
     package let homes: [RawPath]
-    /// The literal directories in front of the `watch` globs' first wildcards, links resolved; sorted, each once.
-    package let roots: [RawPath]
+    private let unsortedRoots: Set<RawPath>
     /// Every literal directory that is written through a link, so that the link itself can be recorded.
     package let linkedRoots: [LinkedRoot]
     let program: RuleProgram
@@ -88,7 +87,7 @@ package struct RuleSet: Sendable {
         self.packs = sorted
         self.homes = homes.sorted()
         rules = builder.rules
-        roots = builder.roots.sorted()
+        unsortedRoots = builder.roots
         linkedRoots = builder.linkedRoots
         program = builder.program
         digest = hash(sorted.flatMap(\.pack.digest.bytes))
@@ -108,6 +107,9 @@ package struct RuleSet: Sendable {
             }
         }
     }
+
+    /// The literal directories in front of the `watch` globs' first wildcards, links resolved; sorted, each once.
+    package var roots: [RawPath] { unsortedRoots.sorted() }
 
     /// The names of the packs in force, sorted.
     package var packNames: [String] { packs.map(\.pack.name).sorted() }

@@ -1,7 +1,8 @@
 import Integrity
 
 /// Looks at a rule file's bytes before the YAML parser does, and refuses what could cost it more than the file's size:
-/// aliases expand without bound, and do so in a mapping's keys as soon as they are compared.
+/// aliases expand without bound, and do so in a mapping's keys as soon as they are compared. (libyaml itself ends at a
+/// depth of 1,000.)
 struct YAMLGuard {
     /// Where and why a file is refused.
     struct Refusal: Error, Equatable {
@@ -12,8 +13,6 @@ struct YAMLGuard {
 
     /// Bytes; the largest pack shipped has a hundredth of that.
     static let sizeLimit = 1_048_576
-    /// Brackets, braces and dashes within each other; a rule file needs four.
-    static let depthLimit = 32
 
     /// The text of a file that is safe to parse.
     static func text(_ bytes: [UInt8]) throws(Refusal) -> String {
@@ -28,7 +27,8 @@ struct YAMLGuard {
         var column = 1
         var previous: Unicode.Scalar = "\n"
         var pendingAnchor: (line: Int, column: Int)?
-        for piece in UTF8Pieces(bytes) {
+        let hasMark = bytes.starts(with: [0xEF, 0xBB, 0xBF])
+        for piece in UTF8Pieces(hasMark ? bytes[3...] : bytes[...]) {
             guard case .scalar(let scalar, _) = piece else {
                 throw Refusal(
                     line: line,
@@ -63,7 +63,7 @@ struct YAMLGuard {
             }
             previous = scalar
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
+        guard let text = String(validating: hasMark ? bytes[3...] : bytes[...], as: UTF8.self) else {
             throw Refusal(line: 1, column: 1, message: "the file is not UTF-8; save it as UTF-8")
         }
         return text
@@ -98,9 +98,10 @@ struct YAMLGuard {
         }
     }
 
-    /// What YAML 1.1 calls printable, and the byte order mark.
+    /// What YAML 1.1 calls printable.
     private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
+        case 0xFEFF: false
         case 0x09, 0x0A, 0x0D, 0x20...0x7E, 0x85, 0xA0...0xD7FF, 0xE000...0xFFFD, 0x1_0000...0x10_FFFF: true
         default: false
         }

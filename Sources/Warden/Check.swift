@@ -200,6 +200,11 @@ package func exitBits(_ report: CheckReport, _ options: CheckOptions) -> Int {
             continue
         }
         guard finding.verdict == .unauthorized else { continue }
+        if finding.resolved != nil {
+            // What was undone is no longer added or removed; it only waits to be acknowledged.
+            bits |= 4
+            continue
+        }
         switch finding.change {
         case .added: bits |= 1
         case .removed: bits |= 2

@@ -39,8 +39,8 @@ package struct Settled: Equatable, Sendable {
 ///   attributes are set. While it is written and not closed it is due after `openDelay`, then every `openInterval`.
 /// - A name that went away is due after `absenceDelay`: renames come in pairs, and editors, package managers and
 ///   attackers put something back. Each further step of such a dance waits for `quiet` again, `longest` at the most.
-/// - A new name is due `newDelay` after its last event, `longestNew` at the most: most new names are temporary files
-///   on their way onto another name.
+/// - A new name is due `newDelay` after its last event, `longestNew` at the most, `openInterval` while it is written:
+///   most new names are temporary files on their way onto another name.
 package struct Settle: Sendable {
     package struct Timing: Sendable {
         package var openDelay: Int64 = 300_000_000
@@ -59,6 +59,12 @@ package struct Settle: Sendable {
     /// Dirty directories before the root does.
     package static let dirtyLimit = 1_024
 
+    /// A directory that is listed again once nothing new comes to it, and after `longestNew` at the latest.
+    private struct DirtyState: Sendable {
+        var first: Int64
+        var due: Int64
+    }
+
     fileprivate struct PathState: Sendable {
         var first: Int64
         var due: Int64
@@ -68,6 +74,7 @@ package struct Settle: Sendable {
         var existed: Bool
         var exists: Bool
         var isWriting = false
+        var hasClosed = false
         var hasLeft = false
         var from: RawPath?
         var onto: RawPath?
@@ -78,7 +85,7 @@ package struct Settle: Sendable {
     private var known: [RawPath: PathState] = [:]
     private var new: [RawPath: PathState] = [:]
     private var newInDirectory: [RawPath: Int] = [:]
-    private var dirty: [RawPath: Int64] = [:]
+    private var dirty: [RawPath: DirtyState] = [:]
     /// Files that are open for writing and were examined meanwhile: not again before this moment.
     private var openUntil: [RawPath: Int64] = [:]
 
@@ -94,11 +101,11 @@ package struct Settle: Sendable {
     ///   - isKnown: The path is in the baseline or was reported; it is kept apart and never collapses.
     ///   - now: Boot time in nanoseconds.
     package mutating func note(_ path: RawPath, _ event: PathEvent, isKnown: Bool, at now: Int64) {
-        if !isKnown && new[path] == nil && dirty[path.parent] != nil {
-            dirty[path.parent] = now + timing.newDelay
+        if !isKnown && known[path] == nil && new[path] == nil && dirty[path.parent] != nil {
+            putOff(path.parent, at: now)
             return
         }
-        var state = (isKnown ? known.removeValue(forKey: path) : nil) ?? new.removeValue(forKey: path) ?? {
+        var state = known.removeValue(forKey: path) ?? new.removeValue(forKey: path) ?? {
             if !isKnown { newInDirectory[path.parent, default: 0] += 1 }
             let existed = event != .created && event != .appeared && !event.isArrival
             return PathState(first: now, due: now, isKnown: isKnown, existed: existed, exists: existed)
@@ -129,10 +136,19 @@ package struct Settle: Sendable {
     /// The whole directory has to be listed and examined again.
     package mutating func markDirty(_ directory: RawPath, at now: Int64) {
         if dirty.count >= Settle.dirtyLimit && dirty[directory] == nil {
-            dirty = [.root: now + timing.newDelay]
+            let first = dirty.values.lazy.map(\.first).min() ?? now
+            dirty = [.root: DirtyState(first: first, due: now)]
+            putOff(.root, at: now)
         } else if dirty[.root] == nil || directory.isRoot {
-            dirty[directory] = now + timing.newDelay
+            putOff(directory, at: now)
         }
+    }
+
+    /// Waits for the last of many events, yet not for ever: whoever goes on making names must not put off the listing.
+    private mutating func putOff(_ directory: RawPath, at now: Int64) {
+        let first = dirty[directory]?.first ?? now
+        let due = max(now, min(now + timing.newDelay, first + timing.longestNew))
+        dirty[directory] = DirtyState(first: first, due: due)
     }
 
     /// Puts a settled path back because it equals the baseline: more may be to come, and nothing is urgent.
@@ -140,18 +156,23 @@ package struct Settle: Sendable {
         let fresh = known.removeValue(forKey: settled.path)
         var state = fresh
             ?? PathState(first: now, due: now, isKnown: true, existed: true, exists: true)
-        state.touches = settled.touches.followed(by: state.touches)
+        var earlier = settled.touches
+        if settled.isOpen {
+            // The write that was counted before its close is the one that is closed since, or goes on.
+            earlier.writes -= 1
+            state.isWriting = state.isWriting || !state.hasClosed
+        }
+        state.touches = earlier.followed(by: state.touches)
         state.wasHeld = true
         state.from = state.from ?? settled.from
         state.onto = state.onto ?? settled.onto
-        state.isWriting = state.isWriting || settled.isOpen
         state.due = max(fresh?.due ?? 0, now + timing.quiet)
         known[settled.path] = state
     }
 
     /// The moment at which something is due; nil where nothing is pending.
     package var nextDue: Int64? {
-        [known.values.lazy.map(\.due).min(), new.values.lazy.map(\.due).min(), dirty.values.min()]
+        [known.values.lazy.map(\.due).min(), new.values.lazy.map(\.due).min(), dirty.values.lazy.map(\.due).min()]
             .compactMap { $0 }.min()
     }
 
@@ -167,7 +188,7 @@ package struct Settle: Sendable {
             forgetNew(in: path.parent)
             due.append(settled(path, state, now))
         }
-        let directories = dirty.filter { all || $0.value <= now }.keys.sorted()
+        let directories = dirty.filter { all || $0.value.due <= now }.keys.sorted()
         for directory in directories { dirty[directory] = nil }
         return (due.sorted { $0.path < $1.path }, directories)
     }
@@ -193,8 +214,8 @@ package struct Settle: Sendable {
 
     private func due(_ state: PathState, _ event: PathEvent, _ path: RawPath, _ now: Int64) -> Int64 {
         if !state.isKnown && !(event.isArrivalFromScope || event.isDeparture) {
-            if state.isWriting { return max(now, state.first) + timing.newDelay }
-            return min(now + timing.newDelay, state.first + timing.longestNew)
+            let longest = state.isWriting ? timing.openInterval : timing.longestNew
+            return max(now, min(now + timing.newDelay, state.first + longest))
         }
         if state.hasLeft || event.isDeparture || event.isArrivalFromScope {
             let wait = state.exists && !event.isArrivalFromScope ? timing.quiet : timing.absenceDelay
@@ -233,6 +254,7 @@ extension Settle.PathState {
         case .closed:
             exists = true
             isWriting = false
+            hasClosed = true
             touches.writes += 1
         case .attributes: touches.attributes = true
         case .deleted: leave()
@@ -240,6 +262,8 @@ extension Settle.PathState {
             leave()
             onto = target
         case .movedHere(let source):
+            // What stood here lost the name to what arrives.
+            if exists { touches.leftAndCame = true }
             arrive()
             isWriting = false
             from = source

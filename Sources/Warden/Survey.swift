@@ -106,6 +106,7 @@ package struct Survey<Tree: FileTree>: Sendable {
             ruleIndex: Dictionary(rules.rules.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first }),
             baseline: baseline,
             isQuick: options.isQuick,
+            filter: RecordFilter(options),
             willList: willList,
             progress: progress
         )
@@ -227,6 +228,7 @@ final class SurveyShared: Sendable {
     let ruleIndex: [RuleID: Int]
     let baseline: BaselineReader
     let isQuick: Bool
+    let filter: RecordFilter
     let willList: (@Sendable (RawPath, borrowing OwnedDescriptor) -> Void)?
     let progress: SurveyProgress?
     /// The first damage of the baseline that a worker met; it ends the survey.
@@ -238,6 +240,7 @@ final class SurveyShared: Sendable {
         ruleIndex: [RuleID: Int],
         baseline: BaselineReader,
         isQuick: Bool,
+        filter: RecordFilter,
         willList: (@Sendable (RawPath, borrowing OwnedDescriptor) -> Void)?,
         progress: SurveyProgress?
     ) {
@@ -245,6 +248,7 @@ final class SurveyShared: Sendable {
         self.ruleIndex = ruleIndex
         self.baseline = baseline
         self.isQuick = isQuick
+        self.filter = filter
         self.willList = willList
         self.progress = progress
     }
@@ -340,7 +344,7 @@ struct Collector: Sendable {
 }
 
 /// Which of the records that no unit met a restricted survey is about.
-struct RecordFilter {
+struct RecordFilter: Sendable {
     private let paths: [Glob]?
     private let rules: Set<RuleID>?
 

@@ -85,7 +85,14 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
 
     mutating func unlisted(_ directory: RawPath, _ failure: Failure) -> UnitOutcome {
         var outcome = UnitOutcome()
-        outcome.errors = [ExaminationError(directory, failure)]
+        // Where nothing below it was examined for the baseline, nothing is missed that was approved.
+        let holdsRecords = (try? shared.baseline.ordinals(below: directory).isEmpty) != true
+        let holdsRoot = shared.rules.roots.contains { $0.isWithin(directory) }
+        if holdsRecords || holdsRoot {
+            outcome.errors = [ExaminationError(directory, failure)]
+        } else {
+            outcome.unexamined = [directory]
+        }
         return outcome
     }
 
@@ -211,6 +218,7 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         _ outcome: inout UnitOutcome
     ) throws(BaselineError) {
         let record = try view.decode()
+        guard shared.filter.allows(record) else { return }
         let ruleIndex = shared.ruleIndex[record.rule]
         let options = ExamineOptions(for: ruleIndex.map { shared.rules.rules[$0] }, recorded: record.state.attributes)
         let examined: Examined?

@@ -68,6 +68,7 @@ extension Watcher {
             finding?.before = origin.state.attributes
             moved.insert(origin.path)
         }
+        if finding?.change == .touched, try isReturn(settled) { return nil }
         // What equals the baseline is not urgent: more of the same story may follow, and becomes one row with it.
         if finding?.change.isPassing ?? true, !settled.wasHeld, recorded != nil, settled.touches != .none {
             settle.hold(settled, at: setup.bootClock())
@@ -75,6 +76,14 @@ extension Watcher {
         }
         let state = examined.map { RecordedState.examined($0.attributes, isRacy: $0.isRacy) }
         return Outcome(path: settled.path, rule: rule, finding: finding, state: state)
+    }
+
+    /// It came back from where a reported move had taken it: that the move is undone says it all.
+    private func isReturn(_ settled: Settled) throws -> Bool {
+        guard let source = settled.from, let standing = try setup.history.currentStanding(source),
+            let move = try setup.history.finding(standing.seq)
+        else { return false }
+        return move.change == .moved && move.from == settled.path
     }
 
     /// The record of the name it was renamed from, where that name is in the baseline and gone now.

@@ -150,6 +150,7 @@ struct BaselineShow: ParsableCommand {
 
     func run() throws {
         let session = try Session(global)
+        try session.requireBaseline()
         let reader = try session.openBaseline(try session.openHistoryForReading()).reader
         if let path {
             try global.require(.text, .json, .jsonl)

@@ -18,9 +18,9 @@ struct CheckCommand: ParsableCommand {
     @OptionGroup var global: GlobalOptions
     @Flag(help: "Do not read files whose identity, size and change time stand as recorded.")
     var quick = false
-    @Option(parsing: .singleValue, help: ArgumentHelp("Only these paths and what is below them.", valueName: "glob"))
+    @Option(parsing: .upToNextOption, help: ArgumentHelp("Only these paths and what is below them.", valueName: "glob"))
     var path: [ByteArgument] = []
-    @Option(parsing: .singleValue, help: ArgumentHelp("Only what these rules decide.", valueName: "id"))
+    @Option(parsing: .upToNextOption, help: ArgumentHelp("Only what these rules decide.", valueName: "id"))
     var rule: [String] = []
     @Option(help: ArgumentHelp("The severity from which on a finding sets an exit bit.", valueName: "severity"))
     var failOn: SeverityArgument = SeverityArgument(severity: .low)
@@ -72,9 +72,7 @@ struct CheckCommand: ParsableCommand {
 
     /// Where the history cannot be written, the result stands and is not recorded; it is said once.
     private func openHistory(_ session: Session) throws -> (History, canRecord: Bool) {
-        guard PathStatus.isThere(session.store.path) else {
-            throw CommandFailure(ExitStatus.noTrustAnchor, BaselineError.missing(session.store.path).description)
-        }
+        try session.requireBaseline()
         do {
             return (try session.openHistory(), true)
         } catch let error as HistoryError where error.isReadOnly {

@@ -120,13 +120,18 @@ struct Session {
     /// The history for looking at; it is not made where it is missing.
     func openHistoryForReading() throws -> History { try History.open(at: stateDirectory, access: .readOnly) }
 
+    /// Before anything else is opened: without a baseline nothing else matters.
+    func requireBaseline() throws {
+        guard PathStatus.isThere(store.path) else {
+            throw CommandFailure(ExitStatus.noTrustAnchor, BaselineError.missing(store.path).description)
+        }
+    }
+
     /// Opens the baseline that `check` and `watch` compare with.
     ///
     /// - Throws: `CommandFailure` 16 where there is none that can be trusted.
     func openBaseline(_ history: History) throws -> OpenedBaseline {
-        guard PathStatus.isThere(store.path) else {
-            throw CommandFailure(ExitStatus.noTrustAnchor, BaselineError.missing(store.path).description)
-        }
+        try requireBaseline()
         do {
             if history.isWritable { _ = try store.recover(history: history, at: Session.clock()) }
             return try store.open(history: history, trusting: try trustedKeys())

@@ -24,13 +24,13 @@ struct HistoryList: ParsableCommand {
     var since: String?
     @Option(help: ArgumentHelp("Not after: RFC 3339, a date, or a span such as 2h (ago).", valueName: "time"))
     var until: String?
-    @Option(parsing: .singleValue, help: ArgumentHelp("Only these paths and what is below them.", valueName: "glob"))
+    @Option(parsing: .upToNextOption, help: ArgumentHelp("Only these paths and what is below them.", valueName: "glob"))
     var path: [ByteArgument] = []
-    @Option(parsing: .singleValue, help: ArgumentHelp("Only changes under these rules.", valueName: "id"))
+    @Option(parsing: .upToNextOption, help: ArgumentHelp("Only changes under these rules.", valueName: "id"))
     var rule: [String] = []
     @Option(help: ArgumentHelp("Only changes at least this severe.", valueName: "severity"))
     var severity: SeverityArgument?
-    @Option(parsing: .singleValue, help: ArgumentHelp("unauthorized, authorized or expected.", valueName: "verdict"))
+    @Option(parsing: .upToNextOption, help: ArgumentHelp("unauthorized, authorized or expected.", valueName: "verdict"))
     var verdict: [String] = []
     @Option(
         parsing: .singleValue,

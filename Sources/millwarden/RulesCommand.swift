@@ -57,7 +57,8 @@ struct RulesList: ParsableCommand {
             text += "\(state.isOn ? "on " : "off") \(state.name): \(state.reason)\n"
             for rule in rules.set.rules where rule.pack == state.name {
                 let id = rule.id.padding(to: 28)
-                text += "      \(id) \(rule.severity.name.padding(to: 8)) \(rule.profile.name.padding(to: 13)) \(rule.title)\n"
+                text += "      \(id) \(rule.severity.name.padding(to: 8)) \(rule.profile.name.padding(to: 13)) "
+                    + escaped(Array(rule.title.utf8)) + "\n"
             }
         }
         return text
@@ -198,11 +199,11 @@ struct RulesExplain: ParsableCommand {
             let rule = set.rules[match.rule]
             let verb = match.isAbsent ? "should not exist" : rule.profile == .ignore ? "is ignored" : "is watched"
             text += "\(explanation.path) \(verb)\n"
-            text += "  rule      \(rule.id) (\(rule.title))\n"
+            text += "  rule      \(rule.id) (\(escaped(Array(rule.title.utf8))))\n"
             text += "  severity  \(rule.severity.name)\n"
             text += "  profile   \(rule.profile.name)\n"
             text += "  because   \(match.isAbsent ? "absent" : "watch") \(match.glob)\n"
-            text += "  reason    \(rule.reason)\n"
+            text += "  reason    \(escaped(Array(rule.reason.utf8)))\n"
         } else {
             text += "\(explanation.path) is not in scope: no rule selects it\n"
         }

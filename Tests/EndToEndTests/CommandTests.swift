@@ -187,4 +187,17 @@ import Testing
             #expect(line.count <= 80 || line.contains("/"), "\(line)")
         }
     }
+
+    /// A directory's watch does not hear of a second name outside of it; whoever compares the link count does.
+    @Test func aSecondNameElsewhereIsFoundByTheCheck() throws {
+        let world = try Millwarden()
+        try world.createBaseline()
+        try world.compiler.link(to: world.outside.appending("cc"))
+        let linked = try #require(try world.document(4, "check").findings.first)
+        #expect(linked.path == world.compiler && linked.change == "metadata", "\(linked)")
+        #expect(linked.attributes == ["links"], "\(linked)")
+        // What is written through the other name is a finding on the name in scope.
+        try world.outside.appending("cc").append([1])
+        #expect(try world.document(4, "check").findings.map(\.change) == ["content"])
+    }
 }

@@ -98,21 +98,6 @@ import Testing
             #expect(view.hasState(encoded[...]))
             encoded[encoded.count - 1] ^= 1
             #expect(!view.hasState(encoded[...]))
-            guard let attributes = record.state.attributes else {
-                #expect(view.identity == nil)
-                continue
-            }
-            let identity = try #require(view.identity)
-            #expect(identity.type == attributes.type)
-            #expect(identity.inode == attributes.inode)
-            #expect(identity.size == attributes.size)
-            #expect(identity.mode == attributes.mode)
-            #expect(
-                (identity.uid, identity.gid, identity.links) == (
-                    attributes.uid, attributes.gid, attributes.links
-                )
-            )
-            #expect((identity.mtime, identity.ctime) == (attributes.mtime, attributes.ctime))
         }
     }
 

@@ -213,13 +213,6 @@ extension ChangeCase {
             exit: 4
         ),
         ChangeCase(
-            name: "a second name elsewhere",
-            act: { try $0.compiler.link(to: $0.outside.appending("cc")) },
-            undo: { try $0.outside.appending("cc").delete() },
-            expected: [compiler("metadata", ["links"], after: ["digest": compilerDigest])],
-            exit: 4
-        ),
-        ChangeCase(
             name: "a new file",
             act: { try $0.tools.appending("new").write(implant) },
             undo: { try $0.tools.appending("new").delete() },

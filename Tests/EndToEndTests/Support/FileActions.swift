@@ -58,7 +58,8 @@ extension RawPath {
     /// The modification time stays.
     func setAccessed(_ time: timespec) throws(Errno) { try setTimes([time, timespec(tv_sec: 0, tv_nsec: omitted)]) }
 
-    private func setTimes(_ times: [timespec]) throws(Errno) {
+    /// The access time and the modification time.
+    func setTimes(_ times: [timespec]) throws(Errno) {
         try unsafe call { unsafe utimensat(AT_FDCWD, $0, times, AT_SYMLINK_NOFOLLOW) }
     }
 
