@@ -262,8 +262,10 @@ extension Settle.PathState {
             leave()
             onto = target
         case .movedHere(let source):
-            // What stood here lost the name to what arrives.
-            if exists { touches.leftAndCame = true }
+            // What stood here lost the name to what arrives. Whether that was the first time cannot be told: the kernel
+            // merges equal events in a row, and one of them may be an implant renamed onto the name and the original
+            // renamed back.
+            touches.leftAndCame = true
             arrive()
             isWriting = false
             from = source

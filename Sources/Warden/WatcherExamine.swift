@@ -68,7 +68,7 @@ extension Watcher {
             finding?.before = origin.state.attributes
             moved.insert(origin.path)
         }
-        if finding?.change == .touched, try isReturn(settled) { return nil }
+        if finding?.change.isPassing ?? false, touches.writes == 0, try isReturn(settled) { return nil }
         // What equals the baseline is not urgent: more of the same story may follow, and becomes one row with it.
         if finding?.change.isPassing ?? true, !settled.wasHeld, recorded != nil, settled.touches != .none {
             settle.hold(settled, at: setup.bootClock())
