@@ -49,6 +49,13 @@ package struct SurveyResult: Sendable {
     package var notEntered: [RawPath: String] = [:]
 
     package init() {}
+
+    /// Whether a path that stands in no deviation was looked at and is as recorded. Not so below what could not be
+    /// examined or entered, and not where it left for a name that it was found under.
+    func hasSettled(_ path: RawPath) -> Bool {
+        !errors.contains { path.isWithin($0.path) } && !unexamined.contains { path.isWithin($0) }
+            && !notEntered.keys.contains { path.isWithin($0) } && !deviations.contains { $0.finding.from == path }
+    }
 }
 
 /// Counts what a survey has done so far; shown as progress by whoever asks.
@@ -106,6 +113,7 @@ package struct Survey<Tree: FileTree>: Sendable {
             ruleIndex: Dictionary(rules.rules.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first }),
             baseline: baseline,
             isQuick: options.isQuick,
+            filter: RecordFilter(options),
             willList: willList,
             progress: progress
         )
@@ -162,11 +170,12 @@ package struct Survey<Tree: FileTree>: Sendable {
                 let record = try view.decode()
                 guard filter.allows(record) else { continue }
                 willExamine?(record)
-                let ruleIndex = shared.ruleIndex[record.rule]
-                if record.via == nil, matcher.rule(for: record.path) == nil {
+                let decided = matcher.rule(for: record.path)
+                if record.via == nil, decided == nil {
                     collected.fallenOut += 1
                     continue
                 }
+                let ruleIndex = decided ?? shared.ruleIndex[record.rule]
                 let rule = ruleIndex.map { rules.rules[$0] }
                 let examination = Examination(of: record.path, recorded: record, rule: rule, with: &examiner)
                 collected.take(examination, record: record, ruleIndex: ruleIndex)
@@ -227,6 +236,7 @@ final class SurveyShared: Sendable {
     let ruleIndex: [RuleID: Int]
     let baseline: BaselineReader
     let isQuick: Bool
+    let filter: RecordFilter
     let willList: (@Sendable (RawPath, borrowing OwnedDescriptor) -> Void)?
     let progress: SurveyProgress?
     /// The first damage of the baseline that a worker met; it ends the survey.
@@ -238,6 +248,7 @@ final class SurveyShared: Sendable {
         ruleIndex: [RuleID: Int],
         baseline: BaselineReader,
         isQuick: Bool,
+        filter: RecordFilter,
         willList: (@Sendable (RawPath, borrowing OwnedDescriptor) -> Void)?,
         progress: SurveyProgress?
     ) {
@@ -245,6 +256,7 @@ final class SurveyShared: Sendable {
         self.ruleIndex = ruleIndex
         self.baseline = baseline
         self.isQuick = isQuick
+        self.filter = filter
         self.willList = willList
         self.progress = progress
     }
@@ -340,7 +352,7 @@ struct Collector: Sendable {
 }
 
 /// Which of the records that no unit met a restricted survey is about.
-struct RecordFilter {
+struct RecordFilter: Sendable {
     private let paths: [Glob]?
     private let rules: Set<RuleID>?
 
@@ -358,7 +370,21 @@ struct RecordFilter {
             if let ordinal = try baseline.record(for: path)?.ordinal { wanted.append(ordinal..<ordinal + 1) }
             wanted.append(try baseline.ordinals(below: path))
         }
-        return ranges.flatMap { range in wanted.map { $0.clamped(to: range) } }.filter { !$0.isEmpty }
+        let disjoint = joined(wanted)
+        return ranges.flatMap { range in disjoint.map { $0.clamped(to: range) } }.filter { !$0.isEmpty }
+    }
+
+    /// The same ordinals, each once: two globs may name the same path, or one what is below the other.
+    private func joined(_ ranges: [Range<Int>]) -> [Range<Int>] {
+        var joined: [Range<Int>] = []
+        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) where !range.isEmpty {
+            if let last = joined.last, range.lowerBound <= last.upperBound {
+                joined[joined.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+            } else {
+                joined.append(range)
+            }
+        }
+        return joined
     }
 
     func allows(_ record: Record) -> Bool { allows(path: record.path, rule: record.rule) }

@@ -85,8 +85,19 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
 
     mutating func unlisted(_ directory: RawPath, _ failure: Failure) -> UnitOutcome {
         var outcome = UnitOutcome()
-        outcome.errors = [ExaminationError(directory, failure)]
+        if Errno(failure.errno) == .access, isUnexamined(directory) {
+            outcome.unexamined = [directory]
+        } else {
+            outcome.errors = [ExaminationError(directory, failure)]
+        }
         return outcome
+    }
+
+    /// Nothing below it is on record: it could not be listed when the baseline was made either. A root counts always.
+    private func isUnexamined(_ directory: RawPath) -> Bool {
+        guard !shared.rules.roots.contains(directory), let below = try? shared.baseline.ordinals(below: directory)
+        else { return false }
+        return below.isEmpty
     }
 
     mutating func skipped(_ directory: RawPath, _ fileSystem: FileSystem) -> UnitOutcome {
@@ -211,7 +222,9 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         _ outcome: inout UnitOutcome
     ) throws(BaselineError) {
         let record = try view.decode()
-        let ruleIndex = shared.ruleIndex[record.rule]
+        guard shared.filter.allows(record) else { return }
+        let decided = matcher.rule(for: record.path)
+        let ruleIndex = decided ?? shared.ruleIndex[record.rule]
         let options = ExamineOptions(for: ruleIndex.map { shared.rules.rules[$0] }, recorded: record.state.attributes)
         let examined: Examined?
         do {
@@ -222,7 +235,7 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         }
         if let examined {
             outcome.examined += 1
-            let isSelected = record.via != nil || matcher.rule(for: record.path) != nil
+            let isSelected = record.via != nil || decided != nil
             if isSelected, case .unexamined = record.state {
                 outcome.unexamined.append(record.path)
                 return
