@@ -173,7 +173,7 @@ package final class Watcher<Tree: FileTree> {
         [settle.nextDue, pulse.next, retryAt].compactMap { $0 }.min()
     }
 
-    private func stop(_ signal: String) throws {
+    func stop(_ signal: String) throws {
         manager.stopping()
         reader.stop()
         takeEvents()
