@@ -85,20 +85,19 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
 
     mutating func unlisted(_ directory: RawPath, _ failure: Failure) -> UnitOutcome {
         var outcome = UnitOutcome()
-        // Where nothing below it was examined for the baseline, nothing is missed that was approved.
-        let holdsRecords = (try? shared.baseline.ordinals(below: directory).isEmpty) != true
-        let holdsRoot = shared.rules.roots.contains { $0.isWithin(directory) }
-        if holdsRecords || holdsRoot {
-            outcome.errors = [ExaminationError(directory, failure)]
-        } else {
+        if Errno(failure.errno) == .access, isUnexamined(directory) {
             outcome.unexamined = [directory]
+        } else {
+            outcome.errors = [ExaminationError(directory, failure)]
         }
         return outcome
     }
 
-    /// Nothing below it is on record: it could not be listed when the baseline was made either. A root counts always.
+    /// Nothing below it is on record: it could not be listed when the baseline was made either, and nothing that was
+    /// approved is missed. A root, and what leads to one, counts always.
     private func isUnexamined(_ directory: RawPath) -> Bool {
-        guard !shared.rules.roots.contains(directory), let below = try? shared.baseline.ordinals(below: directory)
+        guard !shared.rules.roots.contains(where: { $0.isWithin(directory) }),
+            let below = try? shared.baseline.ordinals(below: directory)
         else { return false }
         return below.isEmpty
     }
