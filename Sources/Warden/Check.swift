@@ -199,8 +199,8 @@ package func exitBits(_ report: CheckReport, _ options: CheckOptions) -> Int {
             continue
         }
         guard finding.verdict == .unauthorized else { continue }
-        if finding.resolved != nil {
-            // What was undone is no longer added or removed; it only waits to be acknowledged.
+        // Undone and not acknowledged: nothing is added, removed or moved on disk any more.
+        guard finding.resolved == nil else {
             bits |= 4
             continue
         }

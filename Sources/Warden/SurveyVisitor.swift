@@ -93,10 +93,11 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         return outcome
     }
 
-    /// Nothing below it is on record: it could not be listed when the baseline was made either, and nothing that was
-    /// approved is missed. A root, and what leads to one, counts always.
+    /// It is on record and nothing below it is: it could not be listed when the baseline was made either. A root counts
+    /// always.
     private func isUnexamined(_ directory: RawPath) -> Bool {
-        guard !shared.rules.roots.contains(where: { $0.isWithin(directory) }),
+        guard !shared.rules.roots.contains(directory),
+            (try? shared.baseline.record(for: directory)) != nil,
             let below = try? shared.baseline.ordinals(below: directory)
         else { return false }
         return below.isEmpty

@@ -69,10 +69,10 @@ extension Watcher {
         at moment: Int64
     ) {
         var source: RawPath?
-        if let departure, !departure.isDirectory {
+        if let departure {
             if isKnown(departure.path) {
                 source = departure.path
-            } else if isSelected {
+            } else if isSelected, !departure.isDirectory {
                 // A temporary file on its way onto this name: its story is this path's.
                 settle.fold(departure.path)
             }

@@ -70,7 +70,7 @@ extension Watcher {
             finding?.before = origin.state.attributes
             moved.insert(origin.path)
         }
-        if finding?.change.isPassing ?? false, touches.writes == 0, try isReturn(settled) { return nil }
+        if finding?.change.isPassing ?? false, touches.writes == 0, try isReturn(settled) { finding = nil }
         // What equals the baseline is not urgent: more of the same story may follow, and becomes one row with it.
         if finding?.change.isPassing ?? true, !settled.wasHeld, recorded != nil, settled.touches != .none {
             settle.hold(settled, at: setup.bootClock())
@@ -121,7 +121,7 @@ extension Watcher {
     }
 
     private func closeUnreadable(_ path: RawPath) throws {
-        guard let id = unreadable[path] else { return }
+        guard let id = unreadable[path], canBeEntered(path) else { return }
         // One gap may stand for many directories: the last one closes it.
         if !unreadable.contains(where: { $0.key != path && $0.value == id }) {
             let time = setup.clock()
@@ -134,6 +134,17 @@ extension Watcher {
         unreadable[path] = nil
         // A directory that could not be entered: nothing below it was seen, or watched.
         if step(path).below != nil { settle.markDirty(path, at: setup.bootClock()) }
+    }
+
+    /// A directory has attributes also where it cannot be listed; what is none, or gone, has nothing to be entered for.
+    private func canBeEntered(_ path: RawPath) -> Bool {
+        guard step(path).below != nil else { return true }
+        do {
+            _ = try tree.openDirectory(path)
+            return true
+        } catch {
+            return error.isAbsence || error == .tooManyLinks
+        }
     }
 
     /// Directories that could not be watched become one open gap.

@@ -147,7 +147,9 @@ struct AcceptanceTests {
         func somePath() -> RawPath {
             let names = ["a", "b", "a-b", "a.b", "z", "\n", "ü"]
             let depth = Int.random(in: 1...4, using: &random)
-            return (0..<depth).reduce("/t") { path, _ in path.appending(names.randomElement(using: &random) ?? "a") }
+            return (0..<depth).reduce("/t") { path, _ in
+                path.appending(names.randomElement(using: &random) ?? "a")
+            }
         }
         func someRecord(_ path: RawPath) -> Record {
             let inode = UInt64.random(in: 1...1_000_000, using: &random)
@@ -160,12 +162,18 @@ struct AcceptanceTests {
         }
         try station.create()
         let base = try station.baseline()
-        let first = try merge(base, with: expected.mapValues(Optional.some), to: station.store.temporaryPath())
+        let first = try merge(
+            base,
+            with: expected.mapValues(Optional.some),
+            to: station.store.temporaryPath()
+        )
         _ = try first.finish(base.manifest, key: station.key)
         let reader = try BaselineReader.open(first.path, trusting: [station.key.publicKey])
         var changes: [RawPath: Record?] = [:]
         for _ in 0..<30 {
-            let path = Bool.random(using: &random) ? somePath() : expected.keys.randomElement(using: &random) ?? "/t/a"
+            let path =
+                Bool.random(using: &random)
+                ? somePath() : expected.keys.randomElement(using: &random) ?? "/t/a"
             let record = Bool.random(using: &random) ? someRecord(path) : nil
             changes[path] = .some(record)
         }

@@ -127,7 +127,13 @@ struct AssessTests {
 
 struct PairMovesTests {
     private func gone(_ path: RawPath, _ attributes: Attributes) -> Finding {
-        var finding = Finding(path: path, change: .removed, rule: "t.rule", severity: .critical, verdict: .unauthorized)
+        var finding = Finding(
+            path: path,
+            change: .removed,
+            rule: "t.rule",
+            severity: .critical,
+            verdict: .unauthorized
+        )
         finding.before = attributes
         return finding
     }
@@ -183,6 +189,10 @@ struct PairMovesTests {
         let paired = pairMoves(findings)
         #expect(paired.count == 51)
         #expect(told(paired).contains("removed /t/lost"))
-        #expect(paired.filter { $0.change == .moved }.allSatisfy { $0.from?.name.dropFirst(3) == $0.path.name.dropFirst(3) })
+        #expect(
+            paired.filter { $0.change == .moved }.allSatisfy {
+                $0.from?.name.dropFirst(3) == $0.path.name.dropFirst(3)
+            }
+        )
     }
 }

@@ -121,7 +121,10 @@ struct CheckTests {
         let report = try station.check()
         #expect(report.gaps.map(\.reason) == [.scope])
         #expect(report.exit == 8)
-        #expect(try station.check().gaps.map(\.id) == report.gaps.map(\.id), "one gap, however often it is seen")
+        #expect(
+            try station.check().gaps.map(\.id) == report.gaps.map(\.id),
+            "one gap, however often it is seen"
+        )
         station.rules = original
         #expect(try station.check().exit == 0)
         #expect(try station.history.openGaps() == [])
@@ -157,7 +160,9 @@ struct CheckTests {
 }
 
 struct ExitBitsTests {
-    private func report(_ findings: [Finding] = [], _ change: (inout CheckReport) -> Void = { _ in }) -> CheckReport {
+    private func report(_ findings: [Finding] = [], _ change: (inout CheckReport) -> Void = { _ in })
+        -> CheckReport
+    {
         let summary = BaselineSummary(
             generation: 1,
             created: noon,
@@ -177,7 +182,11 @@ struct ExitBitsTests {
         return report
     }
 
-    private func finding(_ change: ChangeKind, _ verdict: Verdict = .unauthorized, _ severity: Severity = .high)
+    private func finding(
+        _ change: ChangeKind,
+        _ verdict: Verdict = .unauthorized,
+        _ severity: Severity = .high
+    )
         -> Finding
     {
         Finding(path: "/t/x", change: change, rule: "t.rule", severity: severity, verdict: verdict)

@@ -10,7 +10,8 @@ import Testing
 /// Every call to the tree fails in turn: nothing is called intact that was not examined.
 struct FaultTests {
     private static let rules = [
-        ruleText("t.all", watch: ["/t/**"]), ruleText("t.one", watch: ["/t/lib/one"], absent: ["/t/lib/specs"]),
+        ruleText("t.all", watch: ["/t/**"]),
+        ruleText("t.one", watch: ["/t/lib/one"], absent: ["/t/lib/specs"]),
         ruleText("t.names", watch: ["/t/dir"], profile: "directory"),
         ruleText("t.log", watch: ["/t/log"], profile: "append-only"),
     ]
@@ -28,7 +29,8 @@ struct FaultTests {
     }
 
     private static let paths: [RawPath] = [
-        "/t", "/t/cc", "/t/link", "/opt/target", "/t/lib", "/t/lib/one", "/t/lib/fifo", "/t/dir", "/t/dir/name",
+        "/t", "/t/cc", "/t/link", "/opt/target", "/t/lib", "/t/lib/one", "/t/lib/fifo", "/t/dir",
+        "/t/dir/name",
         "/t/log",
     ]
 
@@ -46,7 +48,10 @@ struct FaultTests {
             for path in Self.paths where try reader.record(for: path) == nil {
                 // ELOOP tells that a link took the place of a directory: it vanished, which whoever did it shows.
                 let isVanished = code == ELOOP
-                #expect(isVanished || said.contains { path.isWithin($0) } || !tree.isTold(path), "call \(number): \(path)")
+                #expect(
+                    isVanished || said.contains { path.isWithin($0) } || !tree.isTold(path),
+                    "call \(number): \(path)"
+                )
             }
             withExtendedLifetime(writer) {}
             if !tree.hasFailed { break }

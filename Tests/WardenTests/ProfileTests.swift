@@ -78,7 +78,10 @@ struct ProfileTests {
             world.makeNode("/t/bin/null", .characterDevice, node: DeviceNumber(major: 1, minor: 3))
         }
         try station.create()
-        #expect(!station.tree.openedForReading.contains(.characterDevice), "opening a device may have an effect")
+        #expect(
+            !station.tree.openedForReading.contains(.characterDevice),
+            "opening a device may have an effect"
+        )
         station.tree.change { $0.update("/t/bin/null") { $0.node = DeviceNumber(major: 1, minor: 1) } }
         let result = try station.survey()
         #expect(result.told == ["content /t/bin/null"])
@@ -123,9 +126,11 @@ struct ProfileTests {
         try baseline.verifyRecords()
     }
 
-    @Test(arguments: [
-        ("/t/real/gcc-12", "content"), ("/t/alternatives/cc", "content"),
-    ] as [(RawPath, String)])
+    @Test(
+        arguments: [
+            ("/t/real/gcc-12", "content"), ("/t/alternatives/cc", "content"),
+        ] as [(RawPath, String)]
+    )
     func aChangeBehindALinkIsFound(path: RawPath, change: String) throws {
         let station = try linked()
         station.tree.change { world in

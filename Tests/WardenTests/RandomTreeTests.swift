@@ -9,14 +9,20 @@ import Testing
 /// Random trees and random changes: a survey finds exactly what an independent recursion finds.
 struct RandomTreeTests {
     private static let names: [[UInt8]] =
-        ["a", "b", "a-b", "a.b", "a b", "lib", "lib64", "\n", "ü", "0"].map { Array($0.utf8) } + [[0xFF], [0x01]]
+        ["a", "b", "a-b", "a.b", "a b", "lib", "lib64", "\n", "ü", "0"].map { Array($0.utf8) } + [
+            [0xFF], [0x01],
+        ]
 
     /// Every path in scope with what distinguishes it, by walking the world itself.
     private static func snapshot(_ world: MemoryWorld, _ path: RawPath = "/t") -> [RawPath: [UInt8]] {
         guard let node = try? world.node(at: path) else { return [:] }
-        var found = [path: Array("\(node.status.type) \(node.status.mode) \(node.status.inode) ".utf8) + node.bytes]
+        var found = [
+            path: Array("\(node.status.type) \(node.status.mode) \(node.status.inode) ".utf8) + node.bytes
+        ]
         guard node.status.type == .directory else { return found }
-        for name in node.entries.keys { found.merge(snapshot(world, path.appending(name))) { first, _ in first } }
+        for name in node.entries.keys {
+            found.merge(snapshot(world, path.appending(name))) { first, _ in first }
+        }
         return found
     }
 
@@ -70,7 +76,9 @@ struct RandomTreeTests {
             return Self.snapshot(world)
         }
         var expected: Set<RawPath> = []
-        for path in Set(before.keys).union(after.keys) where before[path] != after[path] { expected.insert(path) }
+        for path in Set(before.keys).union(after.keys) where before[path] != after[path] {
+            expected.insert(path)
+        }
 
         let baseline = try station.baseline()
         #expect(baseline.count == before.count, "\(random)")

@@ -28,7 +28,13 @@ struct RecorderTests {
     ) -> Outcome {
         let rule = someRule(profile)
         let observation = Observation(after, prefix: prefix)
-        let subject = Subject(path: cc, rule: rule, recorded: before, observation: observation, touches: touches)
+        let subject = Subject(
+            path: cc,
+            rule: rule,
+            recorded: before,
+            observation: observation,
+            touches: touches
+        )
         let state = after.map { RecordedState.examined($0, isRacy: false) }
         return Outcome(path: cc, rule: rule, finding: assess(subject), state: state)
     }

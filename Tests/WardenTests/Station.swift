@@ -18,7 +18,8 @@ func ruleText(
     profile: String = "executable"
 ) -> String {
     func list(_ globs: [String]) -> String { "[" + globs.map { "'\($0)'" }.joined(separator: ", ") + "]" }
-    var text = "  - {id: \(id), title: T, reason: R, severity: \(severity), profile: \(profile), watch: \(list(watch))"
+    var text =
+        "  - {id: \(id), title: T, reason: R, severity: \(severity), profile: \(profile), watch: \(list(watch))"
     if !except.isEmpty { text += ", except: " + list(except) }
     if !absent.isEmpty { text += ", absent: " + list(absent) }
     return text + "}\n"
@@ -94,7 +95,8 @@ struct Station {
     }
 
     /// Records the world into a file that is removed with its writer.
-    func record(on tree: some FileTree, jobs: Int) throws -> (BaselineWriter, BaselineSummary, CreationResult) {
+    func record(on tree: some FileTree, jobs: Int) throws -> (BaselineWriter, BaselineSummary, CreationResult)
+    {
         let writer = try BaselineWriter(to: store.temporaryPath(), rules: rules.rules.map(\.id))
         let creation = Creation(tree: tree, rules: rules, clock: self.tree.clock)
         let (result, linked) = try creation.run(into: writer, jobs: jobs)
@@ -117,13 +119,17 @@ struct Station {
         )
     }
 
-    func baseline() throws -> BaselineReader { try store.open(history: history, trusting: [key.publicKey]).reader }
+    func baseline() throws -> BaselineReader {
+        try store.open(history: history, trusting: [key.publicKey]).reader
+    }
 
     func survey(_ options: SurveyOptions = Station.plain) throws -> SurveyResult {
         try survey(options, on: tree, baseline: baseline())
     }
 
-    func survey(_ options: SurveyOptions, on tree: some FileTree, baseline: BaselineReader) throws -> SurveyResult {
+    func survey(_ options: SurveyOptions, on tree: some FileTree, baseline: BaselineReader) throws
+        -> SurveyResult
+    {
         try Survey(tree: tree, rules: rules, baseline: baseline, clock: self.tree.clock).run(options)
     }
 
@@ -131,7 +137,8 @@ struct Station {
         try check(options, on: tree, canRecord: canRecord)
     }
 
-    func check(_ options: CheckOptions = CheckOptions(), on tree: some FileTree, canRecord: Bool = true) throws
+    func check(_ options: CheckOptions = CheckOptions(), on tree: some FileTree, canRecord: Bool = true)
+        throws
         -> CheckReport
     {
         var options = options
@@ -152,7 +159,13 @@ struct Station {
     @discardableResult
     func accept(_ selection: AcceptSelection) throws -> Acceptance<MemoryTree>.Plan {
         let reader = try baseline()
-        let acceptance = Acceptance(tree: tree, rules: rules, history: history, baseline: reader, clock: tree.clock)
+        let acceptance = Acceptance(
+            tree: tree,
+            rules: rules,
+            history: history,
+            baseline: reader,
+            clock: tree.clock
+        )
         let plan = try acceptance.plan(selection)
         let accepted = plan.items.filter { $0.refusal == nil }.map(\.seq)
         let writer = try acceptance.write(plan, to: store.temporaryPath())

@@ -28,15 +28,24 @@ struct SurveyTests {
         ("flags", { $0.update("/t/bin/cc") { $0.flags = .immutable } }, ["metadata /t/bin/cc"]),
         ("capability", { $0.setXattr("/t/bin/cc", "security.capability", [1]) }, ["metadata /t/bin/cc"]),
         ("trusted", { $0.setXattr("/t/bin/cc", "trusted.x", [1]) }, ["touched /t/bin/cc"]),
-        ("set back", { $0.update("/t/bin/cc") { $0.mtime = noon.adding(nanoseconds: -1 << 60) } }, ["metadata /t/bin/cc"]),
-        ("touched", { $0.update("/t/bin/cc") { $0.mtime = $0.mtime.adding(nanoseconds: 9) } }, ["touched /t/bin/cc"]),
+        (
+            "set back", { $0.update("/t/bin/cc") { $0.mtime = noon.adding(nanoseconds: -1 << 60) } },
+            ["metadata /t/bin/cc"]
+        ),
+        (
+            "touched", { $0.update("/t/bin/cc") { $0.mtime = $0.mtime.adding(nanoseconds: 9) } },
+            ["touched /t/bin/cc"]
+        ),
         ("ctime", { $0.update("/t/bin/cc") { _ in } }, ["touched /t/bin/cc"]),
         ("linked", { $0.link("/elsewhere", to: "/t/bin/cc") }, ["metadata /t/bin/cc"]),
         ("removed", { $0.remove("/t/bin/cc") }, ["removed /t/bin/cc"]),
         ("added", { $0.write("/t/bin/new", "x") }, ["added /t/bin/new"]),
         ("moved", { $0.rename("/t/bin/cc", to: "/t/bin/gone") }, ["moved /t/bin/gone"]),
         ("moved out", { $0.rename("/t/bin/cc", to: "/out") }, ["removed /t/bin/cc"]),
-        ("moved over", { $0.rename("/t/bin/cc", to: "/t/bin/ld") }, ["removed /t/bin/cc", "content /t/bin/ld"]),
+        (
+            "moved over", { $0.rename("/t/bin/cc", to: "/t/bin/ld") },
+            ["removed /t/bin/cc", "content /t/bin/ld"]
+        ),
         (
             "replaced",
             { world in
@@ -204,7 +213,9 @@ struct SurveyTests {
         }
         var options = Station.plain
         options.subtree = "/t/bin/lib"
-        #expect(try station.survey(options).told == ["removed /t/bin/lib/one.so", "added /t/bin/lib/three.so"])
+        #expect(
+            try station.survey(options).told == ["removed /t/bin/lib/one.so", "added /t/bin/lib/three.so"]
+        )
         station.tree.change { $0.remove("/t/bin/lib") }
         #expect(
             try station.survey(options).told == ["removed /t/bin/lib/one.so", "removed /t/bin/lib/two.so"]

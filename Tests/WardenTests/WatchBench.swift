@@ -5,6 +5,7 @@ import Ledger
 import RulePacks
 import Synchronization
 import TestSupport
+import Testing
 
 @testable import Warden
 
@@ -44,7 +45,9 @@ final class DenyingTree: FileTree {
         try admit(name)
         return try base.openDirectory(name, in: directory)
     }
-    func openFile(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno) -> OwnedDescriptor {
+    func openFile(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno)
+        -> OwnedDescriptor
+    {
         try admit(name)
         return try base.openFile(name, in: directory)
     }
@@ -52,19 +55,27 @@ final class DenyingTree: FileTree {
         -> OwnedDescriptor
     { try base.openPlace(name, in: directory) }
     func status(of file: borrowing OwnedDescriptor) throws(Errno) -> Attributes { try base.status(of: file) }
-    func status(of name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno) -> Attributes {
+    func status(of name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno)
+        -> Attributes
+    {
         try base.status(of: name, in: directory)
     }
-    func read(_ file: borrowing OwnedDescriptor, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+    func read(_ file: borrowing OwnedDescriptor, into buffer: UnsafeMutableRawBufferPointer) throws(Errno)
+        -> Int
+    {
         try unsafe base.read(file, into: buffer)
     }
     func target(of link: borrowing OwnedDescriptor) throws(Errno) -> [UInt8] { try base.target(of: link) }
     func flags(of file: borrowing OwnedDescriptor) throws(Errno) -> FileFlags? { try base.flags(of: file) }
-    func xattrs(of file: borrowing OwnedDescriptor) throws(Errno) -> [ExtendedAttribute] { try base.xattrs(of: file) }
+    func xattrs(of file: borrowing OwnedDescriptor) throws(Errno) -> [ExtendedAttribute] {
+        try base.xattrs(of: file)
+    }
     func list(_ directory: borrowing OwnedDescriptor, into listing: inout DirectoryListing) throws(Errno) {
         try base.list(directory, into: &listing)
     }
-    func fileSystem(of file: borrowing OwnedDescriptor) throws(Errno) -> FileSystem { try base.fileSystem(of: file) }
+    func fileSystem(of file: borrowing OwnedDescriptor) throws(Errno) -> FileSystem {
+        try base.fileSystem(of: file)
+    }
 }
 
 /// A watcher over a real directory whose clock moves only when it is told, stepped by hand.
@@ -226,6 +237,21 @@ final class WatchBench {
     }
     private var lastTold: Int64 = 0
 
+    /// Exactly these rows were told since the last time this was asked.
+    func expect(
+        _ expected: [String],
+        _ comment: Comment? = nil,
+        inAnyOrder: Bool = false,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let told = try told()
+        if inAnyOrder {
+            #expect(told.sorted() == expected.sorted(), comment, sourceLocation: sourceLocation)
+        } else {
+            #expect(told == expected, comment, sourceLocation: sourceLocation)
+        }
+    }
+
     private func short(_ path: RawPath) -> String {
         path.description.hasPrefix(scope.path.description)
             ? String(path.description.dropFirst(scope.path.description.count + 1)) : path.description
@@ -235,14 +261,16 @@ final class WatchBench {
 
     func rename(_ old: String, _ new: String) throws {
         try unsafe path(old).call { from in
-            (try? unsafe path(new).call { to in unsafe mw_renameat2(AT_FDCWD, from, AT_FDCWD, to, 0) }) == nil ? -1 : 0
+            (try? unsafe path(new).call { to in unsafe mw_renameat2(AT_FDCWD, from, AT_FDCWD, to, 0) }) == nil
+                ? -1 : 0
         }
     }
 
     /// `RENAME_EXCHANGE` of renameat2(2).
     func exchange(_ one: String, _ other: String) throws {
         try unsafe path(one).call { from in
-            (try? unsafe path(other).call { to in unsafe mw_renameat2(AT_FDCWD, from, AT_FDCWD, to, 2) }) == nil ? -1 : 0
+            (try? unsafe path(other).call { to in unsafe mw_renameat2(AT_FDCWD, from, AT_FDCWD, to, 2) })
+                == nil ? -1 : 0
         }
     }
 
@@ -254,7 +282,9 @@ final class WatchBench {
 
     func remove(_ name: String) throws { try unsafe path(name).call { unsafe CLinux.unlink($0) } }
     func removeDirectory(_ name: String) throws { try unsafe path(name).call { unsafe CLinux.rmdir($0) } }
-    func setMode(_ name: String, _ mode: mode_t) throws { try unsafe path(name).call { unsafe chmod($0, mode) } }
+    func setMode(_ name: String, _ mode: mode_t) throws {
+        try unsafe path(name).call { unsafe chmod($0, mode) }
+    }
     func truncate(_ name: String, _ length: Int) throws {
         try unsafe path(name).call { unsafe CLinux.truncate($0, length) }
     }

