@@ -169,11 +169,12 @@ private final class EventChannel: Sendable {
     /// Reads as much as was queued at its start; writers may be faster than any reader, so it does not wait for the end.
     private func readWhatIsQueued(_ buffer: UnsafeMutableRawBufferPointer) throws(Errno) {
         var left = inotify.queuedBytes
-        while left > 0 {
+        // At least once, so that what is wrong with the descriptor shows.
+        repeat {
             let count = unsafe try readOnce(buffer)
             if count == 0 { return }
             left -= count
-        }
+        } while left > 0
     }
 
     private func readOnce(_ buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {

@@ -209,7 +209,7 @@ package struct KernelTree: FileTree {
         var bits: CUnsignedInt = 0
         let result = file.lend { number in kernelResult { unsafe mw_getflags(number, &bits) } }
         switch result {
-        case 0...: return FileFlags(rawValue: bits).intersection(.settable)
+        case 0...: return FileFlags(rawValue: bits & settableFlags)
         // What file systems without such flags answer; ENOSYS is FUSE's way.
         case -Int(ENOTTY), -Int(EOPNOTSUPP), -Int(EINVAL), -Int(ENOSYS): return nil
         default: throw Errno(Int32(truncatingIfNeeded: -result))
@@ -228,6 +228,16 @@ package struct KernelTree: FileTree {
         return FileSystem(magic: UInt64(UInt32(truncatingIfNeeded: answer.f_type)))
     }
 }
+
+// Sets are put together once: with the masks made anew, a status cost twice as much.
+private let settableFlags = FileFlags.settable.rawValue
+
+/// The bits of `stx_attributes` that are the same as those of `FS_IOC_GETFLAGS`.
+///
+/// The one that is not, `STATX_ATTR_DAX`, tells a state of the file rather than what chattr(1) set.
+private let statxFlags = FileFlags([
+    .compressed, .immutable, .appendOnly, .noDump, .encrypted, .verity,
+]).rawValue
 
 private let dot = ArraySlice(".".utf8)
 
@@ -272,10 +282,7 @@ private func attributes(_ answer: borrowing statx) throws(Errno) -> Attributes {
         attributes.node = DeviceNumber(major: answer.stx_rdev_major, minor: answer.stx_rdev_minor)
     }
     attributes.links = answer.stx_nlink
-    // These bits are the same as those of FS_IOC_GETFLAGS. The one that is not, STATX_ATTR_DAX, tells a state of the
-    // file rather than what chattr(1) set.
-    attributes.flags = FileFlags(rawValue: UInt32(truncatingIfNeeded: answer.stx_attributes))
-        .intersection([.compressed, .immutable, .appendOnly, .noDump, .encrypted, .verity])
+    attributes.flags = FileFlags(rawValue: UInt32(truncatingIfNeeded: answer.stx_attributes) & statxFlags)
     return attributes
 }
 

@@ -55,7 +55,8 @@ private func sortedByName<Element>(
         var sorted = elements.count <= largestKeyed ? sortedByKey(elements, names, index) : elements
         if elements.count > largestKeyed { sorted.sort { names.precedes(index($0), index($1)) } }
         var kept = 1
-        for position in 1..<sorted.count where names.precedes(index(sorted[kept - 1]), index(sorted[position])) {
+        for position in 1..<sorted.count
+        where names.precedes(index(sorted[kept - 1]), index(sorted[position])) {
             sorted[kept] = sorted[position]
             kept += 1
         }

@@ -174,7 +174,8 @@ struct WalkWorker<Tree: FileTree, Matcher: PathMatcher, Visitor: WalkVisitor> {
     }
 
     private func isComponent(_ name: [UInt8]) -> Bool {
-        !name.isEmpty && name.count < 4_096 && !name.contains(slash) && !name.contains(0) && name != [UInt8(ascii: ".")]
+        !name.isEmpty && name.count < 4_096 && !name.contains(slash) && !name.contains(0)
+            && name != [UInt8(ascii: ".")]
             && name != [UInt8(ascii: "."), UInt8(ascii: ".")]
     }
 }

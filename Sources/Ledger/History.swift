@@ -106,9 +106,8 @@ package final class History: Sendable {
 
     /// Closes the file, with everything in it and nothing in its log; whatever is asked of it from now on fails.
     package func close() throws(HistoryError) {
-        // The last connection to close would do this, but that is a reader, which may not. Where it cannot be done
-        // now, the next start reads the log.
-        _ = try? pool?.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+        // The last connection to close empties the log into the file and removes it; a reading one may not.
+        pool?.releaseMemory()
         try attempt(path) { try reader.close() }
     }
 

@@ -110,7 +110,7 @@ package struct Acceptance<Tree: FileTree>: Sendable {
         case (.found, _): return "it came back since it was last observed; run `millwarden check` and review it anew"
         }
         plan.changes[standing.path] = .some(record)
-        if let from = finding.from, finding.change == .moved { plan.changes[from] = .some(nil) }
+        if let from = finding.from, finding.change == .moved, isGone(from, &examiner) { plan.changes[from] = .some(nil) }
         if let record, let index, record.state.attributes?.type == .link {
             var result = CreationResult()
             let creation = Creation(tree: tree, rules: rules, clock: clock)
@@ -120,6 +120,12 @@ package struct Acceptance<Tree: FileTree>: Sendable {
             }
         }
         return nil
+    }
+
+    /// Nobody took the old name meanwhile; what did would be a change of its own, to be reviewed as such.
+    private func isGone(_ path: RawPath, _ examiner: inout Examiner<Tree>) -> Bool {
+        guard case .absent = Examination(of: path, recorded: nil, rule: nil, with: &examiner) else { return false }
+        return true
     }
 
     /// Writes the new baseline beside the old one: every record of the old file but those of the plan.

@@ -89,10 +89,9 @@ package struct Check<Tree: FileTree> {
             Outcome(path: $0.finding.path, rule: $0.subject.rule, finding: $0.finding, state: $0.state)
         }
         let seen = Set(outcomes.map(\.path))
-        let failed = Set(result.errors.map(\.path))
         let filter = RecordFilter(options)
         for standing in try history.allStanding() where standing.isCurrent {
-            guard !seen.contains(standing.path), !failed.contains(standing.path),
+            guard !seen.contains(standing.path), result.hasSettled(standing.path),
                 filter.allows(path: standing.path, rule: standing.rule),
                 let rule = rules.rules.first(where: { $0.id == standing.rule })
             else { continue }

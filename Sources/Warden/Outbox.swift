@@ -60,11 +60,13 @@ package final class Outbox: Sendable {
         var poller = Poller([bell])
         while true {
             bell.clear()
+            // Asked before sending: what was written before the stop is sent with it.
+            let isStopping = state.withLock { $0.isStopping }
             let sent = send(lookUp: isFirst && marks)
             if sent { isFirst = false }
-            let (isStopping, echo) = state.withLock { state in
+            let echo = state.withLock { state in
                 defer { state.echo = nil }
-                return (state.isStopping, state.echo)
+                return state.echo
             }
             echo?()
             if isStopping { return }

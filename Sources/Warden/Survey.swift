@@ -49,6 +49,13 @@ package struct SurveyResult: Sendable {
     package var notEntered: [RawPath: String] = [:]
 
     package init() {}
+
+    /// Whether a path that stands in no deviation was looked at and is as recorded. Not so below what could not be
+    /// examined or entered, and not where it left for a name that it was found under.
+    func hasSettled(_ path: RawPath) -> Bool {
+        !errors.contains { path.isWithin($0.path) } && !unexamined.contains { path.isWithin($0) }
+            && !notEntered.keys.contains { path.isWithin($0) } && !deviations.contains { $0.finding.from == path }
+    }
 }
 
 /// Counts what a survey has done so far; shown as progress by whoever asks.
@@ -163,11 +170,12 @@ package struct Survey<Tree: FileTree>: Sendable {
                 let record = try view.decode()
                 guard filter.allows(record) else { continue }
                 willExamine?(record)
-                let ruleIndex = shared.ruleIndex[record.rule]
-                if record.via == nil, matcher.rule(for: record.path) == nil {
+                let decided = matcher.rule(for: record.path)
+                if record.via == nil, decided == nil {
                     collected.fallenOut += 1
                     continue
                 }
+                let ruleIndex = decided ?? shared.ruleIndex[record.rule]
                 let rule = ruleIndex.map { rules.rules[$0] }
                 let examination = Examination(of: record.path, recorded: record, rule: rule, with: &examiner)
                 collected.take(examination, record: record, ruleIndex: ruleIndex)
@@ -362,7 +370,21 @@ struct RecordFilter: Sendable {
             if let ordinal = try baseline.record(for: path)?.ordinal { wanted.append(ordinal..<ordinal + 1) }
             wanted.append(try baseline.ordinals(below: path))
         }
-        return ranges.flatMap { range in wanted.map { $0.clamped(to: range) } }.filter { !$0.isEmpty }
+        let disjoint = joined(wanted)
+        return ranges.flatMap { range in disjoint.map { $0.clamped(to: range) } }.filter { !$0.isEmpty }
+    }
+
+    /// The same ordinals, each once: two globs may name the same path, or one what is below the other.
+    private func joined(_ ranges: [Range<Int>]) -> [Range<Int>] {
+        var joined: [Range<Int>] = []
+        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) where !range.isEmpty {
+            if let last = joined.last, range.lowerBound <= last.upperBound {
+                joined[joined.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+            } else {
+                joined.append(range)
+            }
+        }
+        return joined
     }
 
     func allows(_ record: Record) -> Bool { allows(path: record.path, rule: record.rule) }

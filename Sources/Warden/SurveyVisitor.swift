@@ -96,6 +96,13 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         return outcome
     }
 
+    /// Nothing below it is on record: it could not be listed when the baseline was made either. A root counts always.
+    private func isUnexamined(_ directory: RawPath) -> Bool {
+        guard !shared.rules.roots.contains(directory), let below = try? shared.baseline.ordinals(below: directory)
+        else { return false }
+        return below.isEmpty
+    }
+
     mutating func skipped(_ directory: RawPath, _ fileSystem: FileSystem) -> UnitOutcome {
         var outcome = UnitOutcome()
         outcome.notEntered = (directory, fileSystem.name)
@@ -219,7 +226,8 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
     ) throws(BaselineError) {
         let record = try view.decode()
         guard shared.filter.allows(record) else { return }
-        let ruleIndex = shared.ruleIndex[record.rule]
+        let decided = matcher.rule(for: record.path)
+        let ruleIndex = decided ?? shared.ruleIndex[record.rule]
         let options = ExamineOptions(for: ruleIndex.map { shared.rules.rules[$0] }, recorded: record.state.attributes)
         let examined: Examined?
         do {
@@ -230,7 +238,7 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         }
         if let examined {
             outcome.examined += 1
-            let isSelected = record.via != nil || matcher.rule(for: record.path) != nil
+            let isSelected = record.via != nil || decided != nil
             if isSelected, case .unexamined = record.state {
                 outcome.unexamined.append(record.path)
                 return

@@ -88,11 +88,15 @@ package final class Watcher<Tree: FileTree> {
     let unwatched = Mutex<[RawPath: Errno]>([:])
     /// Events were lost: everything is examined again.
     var isBlind = false
+    /// The gap that was opened for it and could not be closed yet.
+    var blindness: Gap?
     var stateWatch: Int32?
     var pulse: Pulse
     /// Outcomes that could not be written, because the history does not take them: the paths to be examined again.
     var retryAt: Int64?
     var retries: [Settled] = []
+    /// How many paths waited for the history, where that is still to be told.
+    var delayed: Int?
 
     package init(
         tree: Tree,
@@ -153,9 +157,13 @@ package final class Watcher<Tree: FileTree> {
         if let retryAt, retryAt <= now { try retry(now) }
         let due = settle.take(at: now)
         try examine(due.paths)
-        for directory in due.directories { try reexamine(directory, gap: nil) }
-        if isBlind { try closeBlindness() }
-        try reportUnwatched()
+        for directory in due.directories {
+            try tolerating(now) { try reexamine(directory, gap: nil) } orElse: {
+                settle.markDirty(directory, at: now + retryInterval)
+            }
+        }
+        if isBlind && retryAt == nil { try tolerating(now) { try closeBlindness() } orElse: { isBlind = true } }
+        if retryAt == nil { try tolerating(now) { try reportUnwatched() } orElse: {} }
         if let beat = pulse.due(at: now) { beat.send() }
         board.update(pending: settle.pendingCount, watches: table.withLock { $0.count })
     }
@@ -165,11 +173,13 @@ package final class Watcher<Tree: FileTree> {
         [settle.nextDue, pulse.next, retryAt].compactMap { $0 }.min()
     }
 
-    private func stop(_ signal: String) throws {
+    func stop(_ signal: String) throws {
         manager.stopping()
         reader.stop()
         takeEvents()
-        try examine(settle.take(at: setup.bootClock(), all: true).paths)
+        // Twice: what equals the baseline is put back once, to be told with what follows.
+        for _ in 0..<2 { try examine(settle.take(at: setup.bootClock(), all: true).paths) }
+        if retryAt != nil { try retry(setup.bootClock()) }
         try append(.stop(StopEvent(reason: signal, pid: Int64(processID))))
     }
 
@@ -194,12 +204,27 @@ package final class Watcher<Tree: FileTree> {
             let entries = try recorder.record(outcomes.map(\.0), at: setup.clock())
             if !entries.isEmpty { ring() }
             board.noteRecorded(entries)
+            for (outcome, _) in outcomes { remember(outcome) }
         } catch {
             guard error.mayPass else { throw error }
             retries.append(contentsOf: outcomes.map(\.1))
-            retryAt = setup.bootClock() + 1_000_000_000
-            board.noteTrouble("the history does not take rows: \(error)")
+            postpone(setup.bootClock(), error)
         }
+    }
+
+    /// Does something again later where the history does not take rows for a while; `orElse` keeps what is to be done.
+    func tolerating(_ now: Int64, _ body: () throws -> Void, orElse keep: () -> Void) throws {
+        do {
+            try body()
+        } catch let error as HistoryError where error.mayPass {
+            keep()
+            postpone(now, error)
+        }
+    }
+
+    func postpone(_ now: Int64, _ error: HistoryError) {
+        retryAt = now + retryInterval
+        board.noteTrouble("the history does not take rows: \(error)")
     }
 
     private func retry(_ now: Int64) throws {
@@ -207,8 +232,9 @@ package final class Watcher<Tree: FileTree> {
         let waiting = retries
         retries = []
         try examine(waiting)
-        if retries.isEmpty {
-            board.noteTrouble(nil)
+        delayed = (delayed ?? 0) + waiting.count - retries.count
+        guard retryAt == nil, let found = delayed else { return }
+        try tolerating(now) {
             let time = setup.clock()
             try setup.history.write { (transaction) throws(HistoryError) in
                 let gap = try transaction.openGap(
@@ -218,12 +244,17 @@ package final class Watcher<Tree: FileTree> {
                     detail: "the history could not be written for a while; what happened meanwhile was kept and is "
                         + "recorded now"
                 )
-                try transaction.closeGap(gap.id, found: waiting.count, at: time)
+                try transaction.closeGap(gap.id, found: found, at: time)
             }
+            delayed = nil
+            board.noteTrouble(nil)
             ring()
-        }
+        } orElse: {}
     }
 }
+
+/// Nanoseconds until the history is asked again.
+private let retryInterval: Int64 = 1_000_000_000
 
 /// Which renames wait for their other half.
 struct RenamePairs {

@@ -72,7 +72,7 @@ extension Watcher {
         if let departure, !departure.isDirectory {
             if isKnown(departure.path) {
                 source = departure.path
-            } else {
+            } else if isSelected {
                 // A temporary file on its way onto this name: its story is this path's.
                 settle.fold(departure.path)
             }

@@ -15,8 +15,11 @@ extension Watcher {
         // Arrivals first: a pair of names becomes one finding, on the new one.
         let ordered = settled.filter { $0.from != nil } + settled.filter { $0.from == nil }
         for item in ordered where !moved.contains(item.path) {
-            guard let outcome = try outcome(of: item, moved: &moved) else { continue }
-            batch.append((outcome, item))
+            try tolerating(began) {
+                if let outcome = try outcome(of: item, moved: &moved) { batch.append((outcome, item)) }
+            } orElse: {
+                retries.append(item)
+            }
             if setup.bootClock() - began > 5_000_000 {
                 try commit(batch)
                 batch = []
@@ -25,10 +28,9 @@ extension Watcher {
             }
         }
         try commit(batch)
-        for (outcome, _) in batch { remember(outcome) }
     }
 
-    private func remember(_ outcome: Outcome) {
+    func remember(_ outcome: Outcome) {
         if let finding = outcome.finding, !finding.change.isPassing {
             reported.insert(outcome.path)
         } else {
@@ -119,12 +121,19 @@ extension Watcher {
     }
 
     private func closeUnreadable(_ path: RawPath) throws {
-        guard let id = unreadable.removeValue(forKey: path) else { return }
-        let time = setup.clock()
-        try setup.history.write { (transaction) throws(HistoryError) in
-            try transaction.closeGap(id, found: 0, at: time)
+        guard let id = unreadable[path] else { return }
+        // One gap may stand for many directories: the last one closes it.
+        if !unreadable.contains(where: { $0.key != path && $0.value == id }) {
+            let time = setup.clock()
+            try setup.history.write { (transaction) throws(HistoryError) in
+                guard try transaction.snapshot.openGaps().contains(where: { $0.id == id }) else { return }
+                try transaction.closeGap(id, found: 0, at: time)
+            }
+            ring()
         }
-        ring()
+        unreadable[path] = nil
+        // A directory that could not be entered: nothing below it was seen, or watched.
+        if step(path).below != nil { settle.markDirty(path, at: setup.bootClock()) }
     }
 
     /// Directories that could not be watched become one open gap.
@@ -138,15 +147,18 @@ extension Watcher {
         let time = setup.clock()
         let isLimit = still.values.contains(.noSpace)
         let scope = still.keys.sorted()
-        let (gap, _) = try setup.history.write { (transaction) throws(HistoryError) in
-            try transaction.openGap(
-                isLimit ? .watchLimit : .unreadable,
-                scope: scope,
-                at: time,
-                detail: isLimit
-                    ? "no watches are left; raise fs.inotify.max_user_watches and restart the service"
-                    : "cannot be watched: \(still[scope[0]]?.message ?? "unknown"); give the service read permission"
-            )
+        let detail =
+            isLimit
+            ? "no watches are left; raise fs.inotify.max_user_watches and restart the service"
+            : "cannot be watched: \(still[scope[0]]?.message ?? "unknown"); give the service read permission"
+        let gap: Gap
+        do {
+            gap = try setup.history.write { (transaction) throws(HistoryError) in
+                try transaction.openGap(isLimit ? .watchLimit : .unreadable, scope: scope, at: time, detail: detail)
+            }.result
+        } catch {
+            unwatched.withLock { $0.merge(still) { newer, _ in newer } }
+            throw error
         }
         for path in scope { unreadable[path] = gap.id }
         ring()
@@ -241,9 +253,9 @@ extension Watcher {
             Outcome(path: $0.finding.path, rule: $0.subject.rule, finding: $0.finding, state: $0.state)
         }
         let found = Set(outcomes.map(\.path))
-        let failed = Set(result.errors.map(\.path))
-        for path in reported where !found.contains(path) && !failed.contains(path) {
-            if let subtree = options.subtree, !path.isWithin(subtree) { continue }
+        for path in reported where !found.contains(path) && result.hasSettled(path) {
+            // The directory itself is an entry of its parent and was not examined.
+            if let subtree = options.subtree, path == subtree || !path.isWithin(subtree) { continue }
             guard let recorded = try rule(for: path, recorded: baseline.record(for: path, with: &cursor)) else { continue }
             outcomes.append(Outcome(path: path, rule: recorded, finding: nil, state: nil))
         }
@@ -260,9 +272,12 @@ extension Watcher {
         return new
     }
 
-    /// Closes every open gap that a full re-examination answers.
+    /// Closes every open gap that a full re-examination answers. What the rules and the baseline disagree about, and a
+    /// baseline that the history does not know, it leaves as they are.
     private func closeGaps(found: Int, except kept: some Collection<Int64>) throws {
-        let open = try setup.history.openGaps().filter { !kept.contains($0.id) }
+        let open = try setup.history.openGaps().filter { gap in
+            !kept.contains(gap.id) && gap.reason != .scope && gap.reason != .history
+        }
         guard !open.isEmpty else { return }
         let time = setup.clock()
         try setup.history.write { (transaction) throws(HistoryError) in
@@ -285,14 +300,15 @@ extension Watcher {
     func closeBlindness() throws {
         let time = setup.clock()
         let scope = rules.roots
-        let (gap, _) = try setup.history.write { (transaction) throws(HistoryError) in
+        let gap = try blindness ?? setup.history.write { (transaction) throws(HistoryError) in
             try transaction.openGap(
                 .queueOverflow,
                 scope: scope,
                 at: time,
                 detail: "the kernel dropped events; everything in scope is examined again"
             )
-        }
+        }.result
+        blindness = gap
         ring()
         // What comes after this moment is seen again: the reader goes on draining while the survey runs.
         isBlind = false
@@ -305,6 +321,7 @@ extension Watcher {
         try setup.history.write { (transaction) throws(HistoryError) in
             try transaction.closeGap(gap.id, found: found, at: closed)
         }
+        blindness = nil
         ring()
     }
 }

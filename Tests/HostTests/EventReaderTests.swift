@@ -1,6 +1,7 @@
 import CLinux
 import Integrity
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Host
@@ -132,8 +133,6 @@ struct EventReaderTests {
         // The number now means a file that no events can be read from.
         let other = try scratch.openDirectory(scratch.path)
         try #require(other.lend { dup2($0, inotify.descriptorNumber) } >= 0)
-        reader.barrier()
-        // A thread that waits in poll(2) sees the new file only when it is woken; the barrier did that.
         reader.barrier()
         let batch = reader.drain()
         #expect(batch.failure == .isDirectory)

@@ -1,20 +1,18 @@
 import CLinux
 import Integrity
+import TestSupport
 
 @testable import Host
 
-/// A directory of one test's own, removed with everything in it.
+/// A directory of one test's own, and the calls that raise events in it.
 final class Scratch: Sendable {
-    let path: RawPath
+    private let directory: TemporaryDirectory
 
     init() throws {
-        let base = unsafe getenv("TMPDIR").map { unsafe RawPath(String(cString: $0)) } ?? "/tmp"
-        var template = base.appending("mw-events-XXXXXX").bytes.map(CChar.init(bitPattern:)) + [0]
-        guard unsafe mkdtemp(&template) != nil else { throw Errno.current }
-        path = RawPath(bytes: template.dropLast().map(UInt8.init(bitPattern:)))
+        directory = try TemporaryDirectory()
     }
 
-    deinit { removeTree(path) }
+    var path: RawPath { directory.path }
 
     func make(directory name: [UInt8]) throws -> RawPath {
         let made = path.appending(name)
@@ -48,36 +46,4 @@ final class Scratch: Sendable {
 
 func text(_ path: RawPath) -> [CChar] {
     path.bytes.map(CChar.init(bitPattern:)) + [0]
-}
-
-private func removeTree(_ path: RawPath) {
-    if unsafe unlink(text(path)) == 0 { return }
-    if let stream = unsafe opendir(text(path)) {
-        while let entry = unsafe readdir(stream) {
-            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) {
-                unsafe Array($0.prefix { $0 != 0 })
-            }
-            if name == [46] || name == [46, 46] { continue }
-            removeTree(path.appending(name))
-        }
-        unsafe closedir(stream)
-    }
-    _ = unsafe rmdir(text(path))
-}
-
-/// SplitMix64: the same numbers for the same seed.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
 }

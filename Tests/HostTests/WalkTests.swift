@@ -2,6 +2,7 @@ import CLinux
 import Integrity
 import RulePacks
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Host
@@ -23,7 +24,7 @@ struct WalkSight: Equatable, Sendable {
 /// Takes units apart as unkindly as it may.
 struct RecordingVisitor: WalkVisitor {
     let tree: WorldTree
-    var random: SeededRandom
+    var random: SeededGenerator
     var isUnkind = true
     var armed: @Sendable (RawPath) -> Void = { _ in }
 
@@ -115,13 +116,13 @@ struct WalkTests {
     @Test(arguments: 0..<150)
     func anyTreeIsWalkedWholeAndInOrder(number: UInt64) throws {
         let seed = 77_000 + number
-        var random = SeededRandom(seed)
+        var random = SeededGenerator(seed: seed)
         let world = WalkWorld.random(&random)
         let rules = WalkRules.random(world, &random)
         let expected = Expected(world, rules)
         let steps = Atomic<UInt64>(random.next())
         let tree = WorldTree(world: world) {
-            var dice = SeededRandom(steps.add(1, ordering: .relaxed).newValue)
+            var dice = SeededGenerator(seed: steps.add(1, ordering: .relaxed).newValue)
             if dice.next() % 3 == 0 { sched_yield() }
         }
         var walk = OrderedWalk(
@@ -137,7 +138,7 @@ struct WalkTests {
         let visitorSeed = random.next()
         let outcome = walk.run(
             visitor: { number in
-                RecordingVisitor(tree: tree, random: SeededRandom(visitorSeed &+ UInt64(number))) {
+                RecordingVisitor(tree: tree, random: SeededGenerator(seed: visitorSeed &+ UInt64(number))) {
                     directory in
                     armed.withLock { $0.append(directory) }
                 }
@@ -186,7 +187,7 @@ struct WalkTests {
     @Test func aSubtreeIsTheSameAsItsPartOfTheWhole() throws {
         var compared = 0
         for seed in UInt64(300)..<500 {
-            var random = SeededRandom(seed)
+            var random = SeededGenerator(seed: seed)
             let world = WalkWorld.random(&random)
             let rules = WalkRules.random(world, &random)
             let tree = WorldTree(world: world)
@@ -195,7 +196,7 @@ struct WalkTests {
             var sights: [WalkSight] = []
             let outcome = OrderedWalk(tree: tree, matcher: TableMatcher(rules), workers: 2).run(
                 from: start,
-                visitor: { _ in RecordingVisitor(tree: tree, random: SeededRandom(seed)) },
+                visitor: { _ in RecordingVisitor(tree: tree, random: SeededGenerator(seed: seed)) },
                 emit: { sights.append($0) }
             )
             #expect(outcome == .complete)
@@ -224,7 +225,7 @@ struct WalkTests {
             workers: 0
         )
         _ = walk.run(
-            visitor: { _ in RecordingVisitor(tree: tree, random: SeededRandom(1), isUnkind: false) },
+            visitor: { _ in RecordingVisitor(tree: tree, random: SeededGenerator(seed: 1), isUnkind: false) },
             emit: { sizes.append($0.names.count) }
         )
         #expect(sizes == [256, 256, 256, 232])
@@ -243,7 +244,7 @@ struct WalkTests {
             workers: 0
         )
         _ = walk.run(
-            visitor: { _ in RecordingVisitor(tree: tree, random: SeededRandom(1), isUnkind: false) },
+            visitor: { _ in RecordingVisitor(tree: tree, random: SeededGenerator(seed: 1), isUnkind: false) },
             emit: { names.append($0.names) }
         )
         #expect(names == [[[97], [98]], [[99]]])
@@ -258,7 +259,7 @@ struct WalkTests {
         rules.literals[.root] = hostile
         var names: [[UInt8]] = []
         _ = OrderedWalk(tree: tree, matcher: TableMatcher(rules), workers: 0).run(
-            visitor: { _ in RecordingVisitor(tree: tree, random: SeededRandom(1), isUnkind: false) },
+            visitor: { _ in RecordingVisitor(tree: tree, random: SeededGenerator(seed: 1), isUnkind: false) },
             emit: { names += $0.names }
         )
         #expect(names == [Array("f100001".utf8)])
@@ -277,7 +278,7 @@ struct WalkTests {
         var emitted: [WalkSight] = []
         let outcome = walk.run(
             cancellation: cancellation,
-            visitor: { _ in RecordingVisitor(tree: tree, random: SeededRandom(1), isUnkind: false) },
+            visitor: { _ in RecordingVisitor(tree: tree, random: SeededGenerator(seed: 1), isUnkind: false) },
             emit: { sight in
                 emitted.append(sight)
                 if emitted.count == 7 { cancellation.cancel() }
@@ -331,7 +332,9 @@ struct WalkTests {
         var emitted = 0
         #expect(throws: Errno.noSpace) {
             _ = try walk.run(
-                visitor: { _ in RecordingVisitor(tree: tree, random: SeededRandom(1), isUnkind: false) },
+                visitor: { _ in
+                    RecordingVisitor(tree: tree, random: SeededGenerator(seed: 1), isUnkind: false)
+                },
                 emit: { (_: WalkSight) throws(Errno) in
                     emitted += 1
                     if emitted == 5 { throw .noSpace }
@@ -382,7 +385,7 @@ struct WalkTests {
             var emitted = 0
             let outcome = OrderedWalk(tree: tree, matcher: TableMatcher(rules), workers: 1).run(
                 from: start,
-                visitor: { _ in RecordingVisitor(tree: tree, random: SeededRandom(1)) },
+                visitor: { _ in RecordingVisitor(tree: tree, random: SeededGenerator(seed: 1)) },
                 emit: { _ in emitted += 1 }
             )
             #expect(outcome == .complete)

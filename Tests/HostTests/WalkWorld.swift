@@ -2,6 +2,7 @@ import CLinux
 import Integrity
 import RulePacks
 import Synchronization
+import TestSupport
 
 @testable import Host
 
@@ -34,7 +35,7 @@ final class WalkWorld: Sendable {
             "ü",
         ].map { Array($0.utf8) } + [[0xFF], [0xC3], [0x01], [0x61, 0xFE]]
 
-    static func random(_ random: inout SeededRandom) -> WalkWorld {
+    static func random(_ random: inout SeededGenerator) -> WalkWorld {
         var nodes = [Node(path: .root, type: .directory)]
         var open = [0]
         while let parent = open.popLast(), nodes.count < 400 {
@@ -56,7 +57,7 @@ final class WalkWorld: Sendable {
         return WalkWorld(nodes)
     }
 
-    private static func damage(_ node: inout Node, _ random: inout SeededRandom) {
+    private static func damage(_ node: inout Node, _ random: inout SeededGenerator) {
         node.hidesType = Int.random(in: 0..<6, using: &random) == 0
         if Int.random(in: 0..<40, using: &random) == 0 { node.statusError = .access }
         guard node.type == .directory else { return }
@@ -173,7 +174,7 @@ struct WalkRules: Sendable {
     private func dice(_ path: RawPath, _ salt: UInt64) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325 ^ seed &* 31 ^ salt
         for byte in path.bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        var random = SeededRandom(hash)
+        var random = SeededGenerator(seed: hash)
         return random.next()
     }
 
@@ -193,7 +194,7 @@ struct WalkRules: Sendable {
         selectsAll || isOpen(path) && dice(path, 3) % 10 < 9
     }
 
-    static func random(_ world: WalkWorld, _ random: inout SeededRandom) -> WalkRules {
+    static func random(_ world: WalkWorld, _ random: inout SeededGenerator) -> WalkRules {
         var rules = WalkRules(seed: random.next())
         for node in world.nodes where node.type == .directory && Int.random(in: 0..<8, using: &random) == 0 {
             let known = node.children.map { Array(world.nodes[$0].path.name) }.filter { _ in

@@ -290,14 +290,20 @@ import Testing
         #expect(HistoryError(corrupt, file) == .damaged(file, reason: "x"))
     }
 
+    @Test func aClosedHistoryIsOneFile() throws {
+        _ = try makeHistory()
+        #expect(try names(in: state.path) == ["history.db"])
+    }
+
     @Test(.enabled(if: !isRoot, "root may write everywhere"))
     func aReadOnlyDirectoryIsReadFromACopy() throws {
         let entries = try makeHistory()
+        #expect(try names(in: state.path) == ["history.db"])
         try setMode(0o500, of: state.path)
         defer { try? setMode(0o700, of: state.path) }
         let history = try History.open(at: state.path, access: .readOnly)
         #expect(try history.entries() == entries)
-        #expect(openError(.readWrite) != nil)
+        #expect(openError(.readWrite) == .readOnly(file))
     }
 
     @Test(.enabled(if: !isRoot, "root may read everything"))

@@ -9,16 +9,24 @@ package final class FaultyTree<Base: FileTree>: FileTree {
     private let base: Base
     private let failing: Int?
     private let error: Errno
+    private let hook: (@Sendable (Int) -> Void)?
     private let count = Mutex(0)
 
     /// - Parameters:
     ///   - base: The tree that answers all other calls.
     ///   - failing: The number of the call that fails, counted from 1; nil where none does.
     ///   - error: What it fails with.
-    package init(_ base: Base, failing: Int? = nil, with error: Errno = .io) {
+    ///   - hook: Is told the number of every call before it is answered, and may change what the base will answer.
+    package init(
+        _ base: Base,
+        failing: Int? = nil,
+        with error: Errno = .io,
+        beforeEachCall hook: (@Sendable (Int) -> Void)? = nil
+    ) {
         self.base = base
         self.failing = failing
         self.error = error
+        self.hook = hook
     }
 
     /// The number of calls so far.
@@ -32,6 +40,7 @@ package final class FaultyTree<Base: FileTree>: FileTree {
             count += 1
             return count
         }
+        hook?(number)
         if number == failing { throw error }
     }
 
