@@ -46,4 +46,22 @@ import Testing
         #expect([0, 4].contains(report.code), "\(report)")
         try world.verifyHistory()
     }
+
+    /// Without `--state-dir` it is the user's own: `$XDG_STATE_HOME`, else `~/.local/state`.
+    @Test func theStateIsKeptInTheUsersHome() throws {
+        let world = try Ordinary.world()
+        let line = world.launcher + [world.program, "baseline", "create", "--rules", world.text(world.rules)]
+        let home = try world.home.makeDirectory("home")
+        let state = try world.home.makeDirectory("xdg")
+        for directory in [home, state] { try world.adopt(directory) }
+        var environment = ["PATH": environmentVariable("PATH") ?? "/usr/bin:/bin", "HOME": world.text(home)]
+        environment["LD_LIBRARY_PATH"] = environmentVariable("LD_LIBRARY_PATH")
+        let first = try TestSupport.run(line[0], Array(line.dropFirst()), environment: environment)
+        #expect(first.status == .exited(0), "\(first)")
+        #expect(isThere(world.text(home) + "/.local/state/millwarden/history.db"), "\(first)")
+        environment["XDG_STATE_HOME"] = world.text(state)
+        let second = try TestSupport.run(line[0], Array(line.dropFirst()), environment: environment)
+        #expect(second.status == .exited(0), "\(second)")
+        #expect(isThere(world.text(state) + "/millwarden/history.db"), "\(second)")
+    }
 }
