@@ -78,7 +78,11 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
-        .testTarget(name: "IntegrityTests", dependencies: ["Integrity", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "IntegrityTests",
+            dependencies: ["Integrity", "TestSupport"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "RulePacksTests",
             dependencies: ["RulePacks", "Integrity", "TestSupport"],
@@ -92,7 +96,8 @@ let package = Package(
         .testTarget(
             name: "LedgerTests",
             dependencies: [
-                "Ledger", "Host", "Integrity", "CLinux", "TestSupport", .product(name: "GRDB", package: "GRDB.swift"),
+                "Ledger", "Host", "Integrity", "CLinux", "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: settings
         ),
@@ -103,13 +108,17 @@ let package = Package(
         ),
         .testTarget(
             name: "ReportingTests",
-            dependencies: ["Reporting", "Warden", "Ledger", "Integrity", "CLinux", "CSystemd", "TestSupport"],
+            dependencies: [
+                "Reporting", "Warden", "Ledger", "Integrity", "CLinux", "CSystemd", "TestSupport",
+            ],
             exclude: ["Golden"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Integrity", "Host", "Reporting", "CLinux", "CSystemd", "TestSupport", "millwarden"],
+            dependencies: [
+                "Integrity", "Host", "Reporting", "CLinux", "CSystemd", "TestSupport", "millwarden",
+            ],
             swiftSettings: settings
         ),
     ]

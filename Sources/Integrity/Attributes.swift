@@ -83,7 +83,8 @@ package struct FileFlags: OptionSet, Hashable, Sendable {
         (.synchronous, "synchronous"), (.immutable, "immutable"), (.appendOnly, "append-only"),
         (.noDump, "no-dump"), (.noAccessTime, "no-atime"), (.encrypted, "encrypted"),
         (.journalData, "journal-data"), (.noTailMerging, "no-tail-merging"),
-        (.directorySynchronous, "directory-synchronous"), (.topDirectory, "top-directory"), (.verity, "verity"),
+        (.directorySynchronous, "directory-synchronous"), (.topDirectory, "top-directory"),
+        (.verity, "verity"),
         (.noCopyOnWrite, "no-cow"), (.directAccess, "dax"), (.projectInherit, "project-inherit"),
         (.caseFolded, "case-folded"),
     ]
@@ -122,7 +123,9 @@ package struct Attributes: Hashable, Sendable {
     /// Nil where the file system keeps none (`STATX_BTIME` not in the mask).
     package var btime: Timestamp?
     package var inode: UInt64 = 0
-    /// The file system the inode lies on. It may change from boot to boot and is never compared.
+    /// The file system the inode lies on.
+    ///
+    /// It may change from boot to boot and is never compared.
     package var device = DeviceNumber(major: 0, minor: 0)
     /// The number of a device node.
     package var node: DeviceNumber?

@@ -38,7 +38,8 @@ package enum AttributeName: Hashable, Sendable {
             return
         }
         let plain: [AttributeName] = [
-            .type, .digest, .size, .mode, .uid, .gid, .mtime, .ctime, .inode, .links, .flags, .target, .device, .names,
+            .type, .digest, .size, .mode, .uid, .gid, .mtime, .ctime, .inode, .links, .flags, .target,
+            .device, .names,
         ]
         guard let match = plain.first(where: { $0.bytes == bytes }) else { return nil }
         self = match
@@ -60,8 +61,10 @@ package struct Change: Hashable, Sendable {
     }
 }
 
-/// What the event source saw happen to a path since it was last examined, in the terms that tell a swap-and-restore
-/// from a plain rewrite. A walk has seen nothing: all zero.
+/// What the event source saw happen to a path since it was last examined, in the terms that tell a
+/// swap-and-restore from a plain rewrite.
+///
+/// A walk has seen nothing: all zero.
 package struct Touches: Hashable, Sendable {
     /// Write cycles: closes after writing, plus one for writing that has not been closed.
     package var writes = 0

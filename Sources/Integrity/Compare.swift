@@ -16,8 +16,10 @@ package struct Observation: Hashable, Sendable {
     package static let absent = Observation(nil)
 }
 
-/// Compares what was recorded of a path with what stands there, under the rule's profile and in the light of what the
-/// event source saw. Nil where nothing differs and nothing happened.
+/// Compares what was recorded of a path with what stands there, under the rule's profile and in the light of
+/// what the event source saw.
+///
+/// Nil where nothing differs and nothing happened.
 ///
 /// A pure function: the one comparison of the program, for `check`, `watch` and every other command.
 package func compare(
@@ -78,7 +80,9 @@ private func passing(
         isTransient = touches.writes > 1 || cameBack || mtimePutBack
     }
     if isTransient { return Change(.transient, attributes) }
-    if touches.gap != nil, profile == .executable, all.isEmpty, ctimeMoved { return Change(.transient, attributes) }
+    if touches.gap != nil, profile == .executable, all.isEmpty, ctimeMoved {
+        return Change(.transient, attributes)
+    }
     // Under a profile that does not look at the inode, a file written anew has every reason to differ in its times.
     if ctimeMoved || !all.isEmpty { return Change(.touched, attributes) }
     return nil
@@ -103,7 +107,9 @@ package func differences(_ before: Attributes, _ after: Attributes) -> [Attribut
     if before.target != after.target { names.append(.target) }
     if before.node != after.node { names.append(.device) }
     if let old = before.names, let new = after.names, old != new { names.append(.names) }
-    for name in Set((before.xattrs + after.xattrs).map(\.name)).sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+    for name in Set((before.xattrs + after.xattrs).map(\.name)).sorted(by: {
+        $0.lexicographicallyPrecedes($1)
+    }) {
         let old = before.xattrs.first { $0.name == name }
         let new = after.xattrs.first { $0.name == name }
         if old != new { names.append(.xattr(name)) }
@@ -117,7 +123,9 @@ private func differ(_ before: Timestamp?, _ after: Timestamp?) -> Bool {
     return before != after
 }
 
-private func counts(_ name: AttributeName, _ before: Attributes, _ after: Attributes, _ profile: Profile) -> Bool {
+private func counts(_ name: AttributeName, _ before: Attributes, _ after: Attributes, _ profile: Profile)
+    -> Bool
+{
     switch name {
     case .type: profile != .ignore
     case .names: profile == .directory

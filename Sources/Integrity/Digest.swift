@@ -48,7 +48,9 @@ extension Digest: CustomStringConvertible {
     }
 }
 
-/// What is known of a regular file's bytes. Nothing is silently unhashed.
+/// What is known of a regular file's bytes.
+///
+/// Nothing is silently unhashed.
 package enum ContentDigest: Hashable, Sendable {
     case digest(Digest)
     case unhashed(UnhashedReason)

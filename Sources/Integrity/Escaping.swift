@@ -159,7 +159,8 @@ package func base64(_ bytes: [UInt8]) -> String {
         let word = UInt32(padded[0]) << 16 | UInt32(padded[1]) << 8 | UInt32(padded[2])
         for position in 0..<4 {
             text.append(
-                position <= group.count ? base64Alphabet[Int(word >> (18 - 6 * UInt32(position)) & 0x3F)]
+                position <= group.count
+                    ? base64Alphabet[Int(word >> (18 - 6 * UInt32(position)) & 0x3F)]
                     : UInt8(ascii: "=")
             )
         }
@@ -174,7 +175,8 @@ package func bytes(base64 text: some StringProtocol) -> [UInt8]? {
     var result: [UInt8] = []
     for start in stride(from: 0, to: symbols.count, by: 4) {
         let isLast = start + 4 == symbols.count
-        let padding = isLast ? symbols[start..<start + 4].reversed().prefix { $0 == UInt8(ascii: "=") }.count : 0
+        let padding =
+            isLast ? symbols[start..<start + 4].reversed().prefix { $0 == UInt8(ascii: "=") }.count : 0
         guard padding <= 2 else { return nil }
         var word: UInt32 = 0
         for position in 0..<4 {

@@ -48,7 +48,8 @@ extension Attributes {
     package init?(json: JSON) {
         guard let object = json.object, let type = object["type"]?.text.flatMap(FileType.init(name:)),
             let mode = object["mode"]?.text.flatMap({ UInt16($0, radix: 8) }),
-            let size = object["size"]?.integer, let uid = object["uid"]?.integer, let gid = object["gid"]?.integer,
+            let size = object["size"]?.integer, let uid = object["uid"]?.integer,
+            let gid = object["gid"]?.integer,
             let mtime = object["mtime"]?.time, let ctime = object["ctime"]?.time,
             let inode = object["inode"]?.integer, let links = object["links"]?.integer
         else { return nil }
@@ -173,12 +174,20 @@ extension Finding {
     }
 
     package init?(members object: JSONObject) {
-        guard let path = object.bytes("path"), let change = object["change"]?.text.flatMap(ChangeKind.init(name:)),
-            let rule = object["rule"]?.text, let severity = object["severity"]?.text.flatMap(Severity.init(name:)),
+        guard let path = object.bytes("path"),
+            let change = object["change"]?.text.flatMap(ChangeKind.init(name:)),
+            let rule = object["rule"]?.text,
+            let severity = object["severity"]?.text.flatMap(Severity.init(name:)),
             let verdict = object["verdict"]?.text.flatMap(Verdict.init(name:)),
             let attributes = object.list("attributes")
         else { return nil }
-        self.init(path: RawPath(bytes: path), change: change, rule: rule, severity: severity, verdict: verdict)
+        self.init(
+            path: RawPath(bytes: path),
+            change: change,
+            rule: rule,
+            severity: severity,
+            verdict: verdict
+        )
         self.attributes = attributes.compactMap { AttributeName(bytes: $0) }
         before = object["before"].flatMap(Attributes.init(json:))
         after = object["after"].flatMap(Attributes.init(json:))
@@ -210,7 +219,8 @@ extension Gap {
     }
 
     package init?(members object: JSONObject) {
-        guard let id = object["id"]?.integer, let reason = object["reason"]?.text.flatMap(Reason.init(rawValue:)),
+        guard let id = object["id"]?.integer,
+            let reason = object["reason"]?.text.flatMap(Reason.init(rawValue:)),
             let scope = object.list("scope"), let opened = object["opened"]?.time
         else { return nil }
         self.init(
@@ -254,7 +264,9 @@ extension BaselineSummary {
 extension CheckSummary {
     package var json: JSON {
         var object = JSONObject()
-        for counter in CheckSummary.counters { object.append(counter.name, .int(Int64(self[keyPath: counter.path]))) }
+        for counter in CheckSummary.counters {
+            object.append(counter.name, .int(Int64(self[keyPath: counter.path])))
+        }
         return .object(object)
     }
 
@@ -351,7 +363,8 @@ extension Entry {
 extension Resolution {
     fileprivate init?(members object: JSONObject) {
         guard let path = object.bytes("path"), let resolves = object["resolves"]?.integer,
-            let rule = object["rule"]?.text, let change = object["change"]?.text.flatMap(ChangeKind.init(name:)),
+            let rule = object["rule"]?.text,
+            let change = object["change"]?.text.flatMap(ChangeKind.init(name:)),
             let severity = object["severity"]?.text.flatMap(Severity.init(name:))
         else { return nil }
         self.init(

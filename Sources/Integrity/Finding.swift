@@ -1,4 +1,6 @@
-/// Who wrote, as far as the kernel told. What is not known stays nil; it is never guessed.
+/// Who wrote, as far as the kernel told.
+///
+/// What is not known stays nil; it is never guessed.
 package struct Actor: Hashable, Sendable {
     package var pid: Int64?
     package var uid: Int64?
@@ -34,7 +36,9 @@ package struct Shadow: Hashable, Sendable {
     }
 }
 
-/// A change with its rule and judgement. There is one a path.
+/// A change with its rule and judgement.
+///
+/// There is one a path.
 package struct Finding: Hashable, Sendable {
     package var path: RawPath
     package var change: ChangeKind

@@ -279,9 +279,13 @@ private struct JSONParser {
         if take(UInt8(ascii: "}")) { return .object(object) }
         while true {
             skipSpace()
-            guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else { throw error("expected a name") }
+            guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else {
+                throw error("expected a name")
+            }
             let name = try string()
-            guard names.insert(Array(name.utf8)).inserted else { throw error("a name stands twice in one object") }
+            guard names.insert(Array(name.utf8)).inserted else {
+                throw error("a name stands twice in one object")
+            }
             skipSpace()
             try expect(UInt8(ascii: ":"))
             object.append(name, try value(depth: depth + 1))
@@ -315,7 +319,9 @@ private struct JSONParser {
             position += 1
             switch byte {
             case UInt8(ascii: "\""):
-                guard let text = String(validating: collected, as: UTF8.self) else { throw error("a string that is not UTF-8") }
+                guard let text = String(validating: collected, as: UTF8.self) else {
+                    throw error("a string that is not UTF-8")
+                }
                 return text
             case UInt8(ascii: "\\"): collected.append(contentsOf: Array(String(try escape()).utf8))
             case 0..<0x20: throw error("a control character inside a string")

@@ -12,8 +12,10 @@ package enum Verdict: UInt8, Hashable, Sendable, CaseIterable {
     }
 }
 
-/// Somebody's word, given beforehand, that a path may change. Who gave it and until when was checked by those who
-/// gathered the evidence; here it is in force and about this path.
+/// Somebody's word, given beforehand, that a path may change.
+///
+/// Who gave it and until when was checked by those who gathered the evidence; here it is in force and about
+/// this path.
 package struct Authorization: Hashable, Sendable {
     /// What the finding names.
     package var id: String
@@ -62,7 +64,9 @@ package struct Judgement: Hashable, Sendable {
 ///
 /// A pure function: the one judgement of the program. Where several authorizations cover the change, the first given
 /// is named.
-package func judge(_ change: Change, severity: Severity, profile: Profile, evidence: Evidence = .none) -> Judgement {
+package func judge(_ change: Change, severity: Severity, profile: Profile, evidence: Evidence = .none)
+    -> Judgement
+{
     let severity = profile == .inventory ? .low : severity
     if change.kind == .touched {
         return Judgement(verdict: .expected, severity: .low, authorization: nil, explainedBy: nil)

@@ -88,8 +88,10 @@ package enum StateCodec {
     /// Where btime's presence is told: after kind, type, mode, three numbers, size, inode, mtime and ctime.
     private static let btimeOffset = 2 + 2 + 3 * 4 + 2 * 8 + 2 * 12
 
-    /// The length of the part that one statx(2) tells without opening the file and that stays the same over a reboot:
-    /// everything up to btime. Nil where the state is not that of an examined path.
+    /// The length of the part that one statx(2) tells without opening the file and that stays the same over a
+    /// reboot: everything up to btime.
+    ///
+    /// Nil where the state is not that of an examined path.
     package static func statusLength(of state: ArraySlice<UInt8>) -> Int? {
         guard state.count > btimeOffset, state.first == 1 else { return nil }
         return btimeOffset + (state[state.startIndex + btimeOffset] == 1 ? 13 : 1)
@@ -102,7 +104,8 @@ package enum StateCodec {
             guard let attributes = attributes(&reader) else { return nil }
             return .examined(attributes, isRacy: isRacy)
         case 2:
-            guard let operation = reader.byte().flatMap(Failure.Operation.init), let errno: UInt32 = reader.little()
+            guard let operation = reader.byte().flatMap(Failure.Operation.init),
+                let errno: UInt32 = reader.little()
             else { return nil }
             return .unexamined(Failure(operation, Int32(bitPattern: errno)))
         default: return nil
@@ -123,7 +126,8 @@ package enum StateCodec {
         (attributes.mtime, attributes.ctime) = (mtime, ctime)
         guard let btime = reader.optional(timestamp) else { return nil }
         attributes.btime = btime
-        guard let device = number(&reader), let flags: UInt32 = reader.little(), let node = reader.optional(number)
+        guard let device = number(&reader), let flags: UInt32 = reader.little(),
+            let node = reader.optional(number)
         else { return nil }
         (attributes.device, attributes.node) = (device, node)
         attributes.flags = FileFlags(rawValue: flags)
@@ -214,7 +218,8 @@ package struct ByteReader: Sendable {
         guard end - position >= size else { return nil }
         var value: Value = 0
         for offset in 0..<size {
-            value |= Value(truncatingIfNeeded: bytes[position + offset]) << Value(truncatingIfNeeded: 8 * offset)
+            value |=
+                Value(truncatingIfNeeded: bytes[position + offset]) << Value(truncatingIfNeeded: 8 * offset)
         }
         position += size
         return value
@@ -235,7 +240,9 @@ package struct ByteReader: Sendable {
         return take(Int(count)).map(Array.init)
     }
 
-    /// 0 for nothing, 1 and a value. The outer nil says that the bytes are neither.
+    /// 0 for nothing, 1 and a value.
+    ///
+    /// The outer nil says that the bytes are neither.
     package mutating func optional<Value>(_ read: (inout ByteReader) -> Value?) -> Value?? {
         switch byte() {
         case 0: return .some(nil)

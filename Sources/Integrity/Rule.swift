@@ -1,7 +1,9 @@
 /// The dotted name of a rule, `gcc.driver`: unique over all packs that are on.
 package typealias RuleID = String
 
-/// How bad an unauthorized change is. Ordered: `low < critical`.
+/// How bad an unauthorized change is.
+///
+/// Ordered: `low < critical`.
 package enum Severity: UInt8, Hashable, Sendable, Comparable, CaseIterable {
     case low = 1
     case medium = 2

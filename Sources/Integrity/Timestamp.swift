@@ -39,11 +39,15 @@ package struct Timestamp: Hashable, Sendable, Comparable {
 }
 
 extension Timestamp: CustomStringConvertible {
-    /// RFC 3339 in UTC with microseconds: `2026-03-01T10:00:00.000000Z`. Years outside 0 to 9999 keep all their digits.
+    /// RFC 3339 in UTC with microseconds: `2026-03-01T10:00:00.000000Z`.
+    ///
+    /// Years outside 0 to 9999 keep all their digits.
     package var description: String {
         let (day, second) = floorDivision(seconds, 86_400)
         let date = CivilDate(daysSinceEpoch: day)
-        let clock = [second / 3_600, second / 60 % 60, second % 60].map { padded($0, 2) }.joined(separator: ":")
+        let clock = [second / 3_600, second / 60 % 60, second % 60].map { padded($0, 2) }.joined(
+            separator: ":"
+        )
         let year = date.year < 0 ? "-" + padded(-date.year, 4) : padded(date.year, 4)
         return "\(year)-\(padded(date.month, 2))-\(padded(date.day, 2))T\(clock)."
             + padded(Int64(nanoseconds / 1_000), 6) + "Z"
@@ -55,7 +59,8 @@ extension Timestamp: CustomStringConvertible {
         var scanner = DigitScanner(text)
         guard let year = scanner.year(), scanner.skip("-"), let month = scanner.number(2), scanner.skip("-"),
             let day = scanner.number(2), scanner.skip("T", "t", " "), let hour = scanner.number(2),
-            scanner.skip(":"), let minute = scanner.number(2), scanner.skip(":"), let second = scanner.number(2),
+            scanner.skip(":"), let minute = scanner.number(2), scanner.skip(":"),
+            let second = scanner.number(2),
             (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61
         else { return nil }
         let fraction = scanner.fraction()
@@ -129,7 +134,9 @@ private struct DigitScanner {
 
     mutating func number(_ width: Int) -> Int64? {
         let digits = rest.prefix(width)
-        guard digits.utf8.count == width, digits.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
+        guard digits.utf8.count == width, digits.utf8.allSatisfy({ (48...57).contains($0) }) else {
+            return nil
+        }
         rest = rest.dropFirst(width)
         return Int64(digits)
     }

@@ -72,7 +72,8 @@ package struct Acceptance<Tree: FileTree>: Sendable {
                 AcceptReport.Item(
                     seq: seq,
                     finding: finding,
-                    refusal: "row \(seq) is not pending: it was accepted, undone or overtaken by a later change"
+                    refusal:
+                        "row \(seq) is not pending: it was accepted, undone or overtaken by a later change"
                 )
             )
         }
@@ -95,7 +96,8 @@ package struct Acceptance<Tree: FileTree>: Sendable {
         case (.absent, nil): break
         case (.found(let examined), .examined(let reviewed, _)?):
             guard examined.attributes.equals(reviewed) else {
-                return "it changed again after it was last observed; run `millwarden check` and review it anew"
+                return
+                    "it changed again after it was last observed; run `millwarden check` and review it anew"
             }
             record = Record(
                 path: standing.path,
@@ -105,12 +107,17 @@ package struct Acceptance<Tree: FileTree>: Sendable {
             )
         case (.failed(let failure), _):
             let error = Errno(failure.errno)
-            return "it cannot be examined now (\(failure.operation.name): \(error.message)); run accept with more privilege"
-        case (.absent, _): return "it is gone since it was last observed; run `millwarden check` and review it anew"
-        case (.found, _): return "it came back since it was last observed; run `millwarden check` and review it anew"
+            return
+                "it cannot be examined now (\(failure.operation.name): \(error.message)); run accept with more privilege"
+        case (.absent, _):
+            return "it is gone since it was last observed; run `millwarden check` and review it anew"
+        case (.found, _):
+            return "it came back since it was last observed; run `millwarden check` and review it anew"
         }
         plan.changes[standing.path] = .some(record)
-        if let from = finding.from, finding.change == .moved, isGone(from, &examiner) { plan.changes[from] = .some(nil) }
+        if let from = finding.from, finding.change == .moved, isGone(from, &examiner) {
+            plan.changes[from] = .some(nil)
+        }
         if let record, let index, record.state.attributes?.type == .link {
             var result = CreationResult()
             let creation = Creation(tree: tree, rules: rules, clock: clock)
@@ -124,7 +131,9 @@ package struct Acceptance<Tree: FileTree>: Sendable {
 
     /// Nobody took the old name meanwhile; what did would be a change of its own, to be reviewed as such.
     private func isGone(_ path: RawPath, _ examiner: inout Examiner<Tree>) -> Bool {
-        guard case .absent = Examination(of: path, recorded: nil, rule: nil, with: &examiner) else { return false }
+        guard case .absent = Examination(of: path, recorded: nil, rule: nil, with: &examiner) else {
+            return false
+        }
         return true
     }
 
@@ -142,7 +151,10 @@ package func merge(
 ) throws(BaselineError) -> BaselineWriter {
     let new = Set(changes.values.compactMap { $0?.rule }).subtracting(baseline.rules)
     let rules = baseline.rules + new.sorted()
-    let index = Dictionary(rules.enumerated().map { ($1, UInt16(clamping: $0)) }, uniquingKeysWith: { first, _ in first })
+    let index = Dictionary(
+        rules.enumerated().map { ($1, UInt16(clamping: $0)) },
+        uniquingKeysWith: { first, _ in first }
+    )
     let writer = try BaselineWriter(to: path, rules: rules)
     let ordered = changes.keys.sorted()
     var next = ordered.startIndex

@@ -44,9 +44,17 @@ package struct Check<Tree: FileTree> {
         self.clock = clock
     }
 
-    /// - Parameter canRecord: False where the state directory cannot be written: the result stands all the same.
+    /// Examines the scope and puts the result beside what the history knows; where it can, records it.
+    ///
+    /// - Parameters:
+    ///   - options: What to look at.
+    ///   - canRecord: False where the state directory cannot be written: the result stands all the same.
+    ///   - progress: Counts along.
+    /// - Returns: The report, its exit status included.
     /// - Throws: `BaselineError`, `HistoryError`.
-    package func run(_ options: CheckOptions, canRecord: Bool, progress: SurveyProgress? = nil) throws -> CheckReport {
+    package func run(_ options: CheckOptions, canRecord: Bool, progress: SurveyProgress? = nil) throws
+        -> CheckReport
+    {
         let started = clock()
         let result = try survey.run(options.survey, progress: progress)
         var report = CheckReport(
@@ -151,12 +159,16 @@ package struct Check<Tree: FileTree> {
             detail = "\(result.unbaselined) paths are selected by rules that the baseline was not made with"
         }
         open = try settle(.scope, detail, open, canRecord: canRecord)
-        let anchor = isAnchorMissing ? "the history knows no approval of this baseline: it was deleted or begun anew" : nil
+        let anchor =
+            isAnchorMissing
+            ? "the history knows no approval of this baseline: it was deleted or begun anew" : nil
         return try settle(.history, anchor, open, canRecord: canRecord)
     }
 
     /// Opens a gap of the reason where there is something to say and none is open; closes it where there is nothing.
-    private func settle(_ reason: Gap.Reason, _ detail: String?, _ open: [Gap], canRecord: Bool) throws -> [Gap] {
+    private func settle(_ reason: Gap.Reason, _ detail: String?, _ open: [Gap], canRecord: Bool) throws
+        -> [Gap]
+    {
         let known = open.filter { $0.reason == reason }
         let time = clock()
         if let detail, known.isEmpty {

@@ -51,18 +51,22 @@ package final class ControlServer: Sendable {
 package enum ControlClient {
     /// The service's answer; nil where none runs.
     package static func status(stateDirectory: RawPath) -> JSON? {
-        guard let socket = try? SocketDescriptor.connect(in: stateDirectory, name: ControlServer.socketName) else {
+        guard let socket = try? SocketDescriptor.connect(in: stateDirectory, name: ControlServer.socketName)
+        else {
             return nil
         }
         socket.write(Array("status\n".utf8), seconds: 2)
-        guard let line = socket.readLine(limit: 1 << 20, seconds: 5), let reply = try? JSON(parsing: line) else {
+        guard let line = socket.readLine(limit: 1 << 20, seconds: 5), let reply = try? JSON(parsing: line)
+        else {
             return nil
         }
         return reply.object?["status"]
     }
 }
 
-/// A Unix stream socket with one owner. A class, because one thread accepts while another ends it.
+/// A Unix stream socket with one owner.
+///
+/// A class, because one thread accepts while another ends it.
 package final class SocketDescriptor: Sendable {
     private let number: CInt
 
@@ -126,7 +130,9 @@ package final class SocketDescriptor: Sendable {
         var line: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4_096)
         while line.count <= limit {
-            let count = unsafe buffer.withUnsafeMutableBytes { unsafe recv(number, $0.baseAddress, $0.count, 0) }
+            let count = unsafe buffer.withUnsafeMutableBytes {
+                unsafe recv(number, $0.baseAddress, $0.count, 0)
+            }
             guard count > 0 else { return nil }
             line.append(contentsOf: buffer[..<count])
             if let end = line.firstIndex(of: 0x0A) { return Array(line[..<end]) }
@@ -138,7 +144,9 @@ package final class SocketDescriptor: Sendable {
         setTimeout(SO_SNDTIMEO, seconds)
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes { unsafe send(number, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+            let count = unsafe rest.withUnsafeBytes {
+                unsafe send(number, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
+            }
             guard count > 0 else { return }
             rest = rest.dropFirst(count)
         }

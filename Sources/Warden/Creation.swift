@@ -72,7 +72,12 @@ package struct Creation<Tree: FileTree>: Sendable {
                     records[path] = Record(path: path, state: state, rule: rule.id, via: link.path)
                 case .failed(let failure):
                     result.unexamined.append(ExaminationError(path, failure))
-                    records[path] = Record(path: path, state: .unexamined(failure), rule: rule.id, via: link.path)
+                    records[path] = Record(
+                        path: path,
+                        state: .unexamined(failure),
+                        rule: rule.id,
+                        via: link.path
+                    )
                 case .absent: break
                 }
             }
@@ -151,7 +156,12 @@ struct CreationVisitor<Tree: FileTree>: WalkVisitor {
             let state: RecordedState
             do {
                 guard
-                    let examined = try examiner.examine(entry.name, in: descriptor, hint: entry.type, options: options)
+                    let examined = try examiner.examine(
+                        entry.name,
+                        in: descriptor,
+                        hint: entry.type,
+                        options: options
+                    )
                 else { continue }
                 state = .examined(examined.attributes, isRacy: examined.isRacy)
                 outcome.bytes += examined.bytesRead
@@ -163,7 +173,8 @@ struct CreationVisitor<Tree: FileTree>: WalkVisitor {
                 state = .unexamined(error)
                 outcome.unexamined.append(ExaminationError(unit.directory.appending(entry.name), error))
             }
-            let isPresentAbsent = !rule.absent.isEmpty && place.map { absent.step($0, entry.name).rule != nil } ?? false
+            let isPresentAbsent =
+                !rule.absent.isEmpty && place.map { absent.step($0, entry.name).rule != nil } ?? false
             if isPresentAbsent { outcome.presentAbsent.append(unit.directory.appending(entry.name)) }
             RecordEncoder.append(
                 name: entry.name,

@@ -23,8 +23,15 @@ package final class Outbox: Sendable {
     private let bell: EventBell
     private let thread: Mutex<OSThread?>
 
-    /// - Parameter marks: Marks rows as published in the history; false for a copy, such as standard output, that
-    ///   starts behind row `after` and is forgotten at the end.
+    /// Makes an outbox that does not send yet.
+    ///
+    /// - Parameters:
+    ///   - history: Where the rows come from.
+    ///   - publisher: Where they go.
+    ///   - marks: Marks rows as published in the history; false for a copy, such as standard output, that starts behind
+    ///     row `after` and is forgotten at the end.
+    ///   - after: The last row that the copy leaves out.
+    /// - Throws: The errno of eventfd(2).
     package init(history: History, publisher: any Publisher, marks: Bool, after: Int64 = 0) throws(Errno) {
         self.history = history
         self.publisher = publisher

@@ -1,6 +1,8 @@
 package import Integrity
 
-/// Where finished entries go after they are durable: the journal, or standard output. `Reporting` provides them.
+/// Where finished entries go after they are durable: the journal, or standard output.
+///
+/// `Reporting` provides them.
 package protocol Publisher: Sendable {
     /// Hands one entry over. Called from the outbox's own thread, in the order of `seq`; may take its time.
     func publish(_ entry: Entry) throws(PublishError)

@@ -29,7 +29,9 @@ package struct Recorder: Sendable {
         self.history = history
     }
 
-    /// Writes what is new in one transaction. Returns the rows, in order, and each finding's row: new or standing.
+    /// Writes what is new in one transaction.
+    ///
+    /// Returns the rows, in order, and each finding's row: new or standing.
     @discardableResult
     package func record(_ outcomes: [Outcome], at time: Timestamp) throws(HistoryError) -> [Entry] {
         var relevant: [Outcome] = []
@@ -81,7 +83,9 @@ package struct Recorder: Sendable {
         try transaction.setStanding(Standing(outcome, finding, seq: entry.seq, isCurrent: stays))
     }
 
-    /// The path equals the baseline again. The change stays on record, and `check` shows it until it is acknowledged.
+    /// The path equals the baseline again.
+    ///
+    /// The change stays on record, and `check` shows it until it is acknowledged.
     private func resolve(
         _ current: Standing,
         _ outcome: Outcome,
@@ -113,7 +117,11 @@ package struct Recorder: Sendable {
         switch (current.state?.attributes, outcome.state?.attributes) {
         case (nil, nil): return true
         case (.some(let before), .some(let after)):
-            let change = compare(recorded: before, observed: Observation(after), profile: outcome.rule.profile)
+            let change = compare(
+                recorded: before,
+                observed: Observation(after),
+                profile: outcome.rule.profile
+            )
             return change == nil || change?.kind == .touched
         default: return false
         }

@@ -66,7 +66,9 @@ package struct RuleLoader: Sendable {
         var errors: [RulePackError] = []
         for file in files.files {
             do {
-                packs.append(LoadedPack(pack: try parse(file, in: configuration.places), precedence: file.place))
+                packs.append(
+                    LoadedPack(pack: try parse(file, in: configuration.places), precedence: file.place)
+                )
             } catch {
                 errors.append(contentsOf: error.errors)
             }
@@ -123,14 +125,22 @@ package struct RuleLoader: Sendable {
             if entry.type == .link, isOff(name[...], in: directory, tree) {
                 files.append(RuleFile(name: name, content: .off))
             } else {
-                files.append(RuleFile(name: name, content: .bytes(try readFile(place.appending(name), limit: fileLimit))))
+                files.append(
+                    RuleFile(
+                        name: name,
+                        content: .bytes(try readFile(place.appending(name), limit: fileLimit))
+                    )
+                )
             }
         }
         return files
     }
 
-    private func isOff(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor, _ tree: KernelTree) -> Bool {
-        guard let link = try? tree.openPlace(name, in: directory), let target = try? tree.target(of: link) else {
+    private func isOff(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor, _ tree: KernelTree)
+        -> Bool
+    {
+        guard let link = try? tree.openPlace(name, in: directory), let target = try? tree.target(of: link)
+        else {
             return false
         }
         return target.elementsEqual("/dev/null".utf8)
@@ -185,12 +195,16 @@ package struct RuleLoader: Sendable {
         PathResolver(tree: KernelTree()).canonical(path)
     }
 
-    /// Whether a glob of `detect` matches anything. Below its literal directory as many levels are searched as it has
-    /// slashes left, in at most `detectLimit` entries: a pack looks for a program, not through a disk.
+    /// Whether a glob of `detect` matches anything.
+    ///
+    /// Below its literal directory as many levels are searched as it has slashes left, in at most
+    /// `detectLimit` entries: a pack looks for a program, not through a disk.
     private func exists(_ glob: Glob) -> Bool {
         let tree = KernelTree()
         if let path = glob.literal {
-            guard let directory = try? tree.openDirectory(canonicalDirectory(path.parent)) else { return false }
+            guard let directory = try? tree.openDirectory(canonicalDirectory(path.parent)) else {
+                return false
+            }
             return (try? tree.status(of: path.name, in: directory)) != nil
         }
         let prefix = glob.literalPrefix

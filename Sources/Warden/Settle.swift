@@ -98,6 +98,8 @@ package struct Settle: Sendable {
     /// Takes in one event.
     ///
     /// - Parameters:
+    ///   - path: Where it happened.
+    ///   - event: What happened.
     ///   - isKnown: The path is in the baseline or was reported; it is kept apart and never collapses.
     ///   - now: Boot time in nanoseconds.
     package mutating func note(_ path: RawPath, _ event: PathEvent, isKnown: Bool, at now: Int64) {
@@ -105,11 +107,13 @@ package struct Settle: Sendable {
             putOff(path.parent, at: now)
             return
         }
-        var state = known.removeValue(forKey: path) ?? new.removeValue(forKey: path) ?? {
-            if !isKnown { newInDirectory[path.parent, default: 0] += 1 }
-            let existed = event != .created && event != .appeared && !event.isArrival
-            return PathState(first: now, due: now, isKnown: isKnown, existed: existed, exists: existed)
-        }()
+        var state =
+            known.removeValue(forKey: path) ?? new.removeValue(forKey: path)
+            ?? {
+                if !isKnown { newInDirectory[path.parent, default: 0] += 1 }
+                let existed = event != .created && event != .appeared && !event.isArrival
+                return PathState(first: now, due: now, isKnown: isKnown, existed: existed, exists: existed)
+            }()
         state.apply(event)
         state.due = due(state, event, path, now)
         if case .movedHere(from: let source?) = event { postpone(source, until: state.due) }
@@ -154,7 +158,8 @@ package struct Settle: Sendable {
     /// Puts a settled path back because it equals the baseline: more may be to come, and nothing is urgent.
     package mutating func hold(_ settled: Settled, at now: Int64) {
         let fresh = known.removeValue(forKey: settled.path)
-        var state = fresh
+        var state =
+            fresh
             ?? PathState(first: now, due: now, isKnown: true, existed: true, exists: true)
         var earlier = settled.touches
         if settled.isOpen {
@@ -172,12 +177,16 @@ package struct Settle: Sendable {
 
     /// The moment at which something is due; nil where nothing is pending.
     package var nextDue: Int64? {
-        [known.values.lazy.map(\.due).min(), new.values.lazy.map(\.due).min(), dirty.values.lazy.map(\.due).min()]
-            .compactMap { $0 }.min()
+        [
+            known.values.lazy.map(\.due).min(), new.values.lazy.map(\.due).min(),
+            dirty.values.lazy.map(\.due).min(),
+        ]
+        .compactMap { $0 }.min()
     }
 
     /// Takes out what is due, sorted by path; with `all`, everything that is pending.
-    package mutating func take(at now: Int64, all: Bool = false) -> (paths: [Settled], directories: [RawPath]) {
+    package mutating func take(at now: Int64, all: Bool = false) -> (paths: [Settled], directories: [RawPath])
+    {
         var due: [Settled] = []
         for (path, state) in known where all || state.due <= now {
             known[path] = nil

@@ -50,11 +50,14 @@ package struct SurveyResult: Sendable {
 
     package init() {}
 
-    /// Whether a path that stands in no deviation was looked at and is as recorded. Not so below what could not be
-    /// examined or entered, and not where it left for a name that it was found under.
+    /// Whether a path that stands in no deviation was looked at and is as recorded.
+    ///
+    /// Not so below what could not be examined or entered, and not where it left for a name that it was found
+    /// under.
     func hasSettled(_ path: RawPath) -> Bool {
         !errors.contains { path.isWithin($0.path) } && !unexamined.contains { path.isWithin($0) }
-            && !notEntered.keys.contains { path.isWithin($0) } && !deviations.contains { $0.finding.from == path }
+            && !notEntered.keys.contains { path.isWithin($0) }
+            && !deviations.contains { $0.finding.from == path }
     }
 }
 
@@ -98,9 +101,14 @@ package struct Survey<Tree: FileTree>: Sendable {
         self.clock = clock
     }
 
+    /// Examines what the options ask for.
+    ///
     /// - Parameters:
+    ///   - options: What to look at.
+    ///   - progress: Counts along.
     ///   - willList: Called on a worker's thread with each directory before it is listed, to arm a watch.
     ///   - willExamine: Called with each path that is examined on its own, before it is.
+    /// - Returns: What does not stand as recorded, and what could not be examined.
     /// - Throws: `BaselineError` where a block of the baseline is damaged.
     package func run(
         _ options: SurveyOptions = SurveyOptions(),
@@ -110,7 +118,10 @@ package struct Survey<Tree: FileTree>: Sendable {
     ) throws(BaselineError) -> SurveyResult {
         let shared = SurveyShared(
             rules: rules,
-            ruleIndex: Dictionary(rules.rules.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first }),
+            ruleIndex: Dictionary(
+                rules.rules.enumerated().map { ($1.id, $0) },
+                uniquingKeysWith: { first, _ in first }
+            ),
             baseline: baseline,
             isQuick: options.isQuick,
             filter: RecordFilter(options),
@@ -183,7 +194,9 @@ package struct Survey<Tree: FileTree>: Sendable {
         }
     }
 
-    private func judge(_ collected: Collector, _ shared: SurveyShared, _ options: SurveyOptions) -> SurveyResult {
+    private func judge(_ collected: Collector, _ shared: SurveyShared, _ options: SurveyOptions)
+        -> SurveyResult
+    {
         var result = SurveyResult()
         result.errors = collected.errors
         result.examined = collected.examined
@@ -212,7 +225,9 @@ package struct Survey<Tree: FileTree>: Sendable {
                 via: difference.recorded?.via
             )
             guard let finding = assess(subject) else { continue }
-            let state = difference.observation.attributes.map { RecordedState.examined($0, isRacy: difference.isRacy) }
+            let state = difference.observation.attributes.map {
+                RecordedState.examined($0, isRacy: difference.isRacy)
+            }
             result.deviations.append(Deviation(subject: subject, finding: finding, state: state))
         }
         let states = Dictionary(
@@ -361,8 +376,9 @@ struct RecordFilter: Sendable {
         rules = options.rules
     }
 
-    /// The parts of the ranges that can hold an allowed path. Where every glob is a plain path, one look into the index
-    /// a path replaces reading the whole baseline.
+    /// The parts of the ranges that can hold an allowed path.
+    ///
+    /// Where every glob is a plain path, one look into the index a path replaces reading the whole baseline.
     func narrowed(_ ranges: [Range<Int>], _ baseline: BaselineReader) throws(BaselineError) -> [Range<Int>] {
         guard let paths, paths.allSatisfy({ $0.literal != nil }) else { return ranges }
         var wanted: [Range<Int>] = []
@@ -418,10 +434,12 @@ extension BaselineReader {
     }
 
     /// The record of a path, read with a cursor that is kept for it.
-    package func record(for path: RawPath, with cursor: inout BaselineCursor) throws(BaselineError) -> Record? {
+    package func record(for path: RawPath, with cursor: inout BaselineCursor) throws(BaselineError) -> Record?
+    {
         let directory = path.parent
         try cursor.seek(directory: directory, to: path.name)
-        guard let view = try cursor.next(), view.directory == directory, view.compareName(path.name) == 0 else {
+        guard let view = try cursor.next(), view.directory == directory, view.compareName(path.name) == 0
+        else {
             return nil
         }
         return try view.decode()

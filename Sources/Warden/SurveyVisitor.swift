@@ -93,8 +93,9 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         return outcome
     }
 
-    /// It is on record and nothing below it is: it could not be listed when the baseline was made either. A root counts
-    /// always.
+    /// It is on record and nothing below it is: it could not be listed when the baseline was made either.
+    ///
+    /// A root counts always.
     private func isUnexamined(_ directory: RawPath) -> Bool {
         guard !shared.rules.roots.contains(directory),
             (try? shared.baseline.record(for: directory)) != nil,
@@ -198,7 +199,13 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         let path = directory.appending(entry.name)
         let options = ExamineOptions(for: shared.rules.rules[entry.rule], recorded: nil)
         do {
-            guard let examined = try examiner.examine(entry.name, in: descriptor, hint: entry.type, options: options)
+            guard
+                let examined = try examiner.examine(
+                    entry.name,
+                    in: descriptor,
+                    hint: entry.type,
+                    options: options
+                )
             else { return false }
             outcome.examined += 1
             outcome.bytes += examined.bytesRead
@@ -228,7 +235,10 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         guard shared.filter.allows(record) else { return }
         let decided = matcher.rule(for: record.path)
         let ruleIndex = decided ?? shared.ruleIndex[record.rule]
-        let options = ExamineOptions(for: ruleIndex.map { shared.rules.rules[$0] }, recorded: record.state.attributes)
+        let options = ExamineOptions(
+            for: ruleIndex.map { shared.rules.rules[$0] },
+            recorded: record.state.attributes
+        )
         let examined: Examined?
         do {
             examined = try examiner.examine(view.name, in: descriptor, hint: nil, options: options)

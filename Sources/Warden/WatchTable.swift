@@ -21,8 +21,10 @@ package struct WatchTable: Sendable {
 
     package func watch(for path: RawPath) -> Int32? { watches[path] }
 
-    /// Notes that `watch` stands for the directory. The kernel gives one inode one watch, so a second path for the same
-    /// number means that the directory was renamed meanwhile, or is mounted twice; the newest path counts.
+    /// Notes that `watch` stands for the directory.
+    ///
+    /// The kernel gives one inode one watch, so a second path for the same number means that the directory
+    /// was renamed meanwhile, or is mounted twice; the newest path counts.
     package mutating func insert(_ watch: Int32, for path: RawPath) {
         if let old = paths[watch], old != path { unlink(old) }
         if let old = watches[path], old != watch {
@@ -57,8 +59,9 @@ package struct WatchTable: Sendable {
         return removed
     }
 
-    /// The kernel dropped the watch (`IN_IGNORED`): no event of it follows. Returns the directory where this was not
-    /// our own doing.
+    /// The kernel dropped the watch (`IN_IGNORED`): no event of it follows.
+    ///
+    /// Returns the directory where this was not our own doing.
     package mutating func ignored(_ watch: Int32) -> RawPath? {
         if retired.removeValue(forKey: watch) != nil { return nil }
         guard let path = paths.removeValue(forKey: watch) else { return nil }

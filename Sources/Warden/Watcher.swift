@@ -138,12 +138,11 @@ package final class Watcher<Tree: FileTree> {
             let timeout = nextMoment().map { UInt64(max(0, $0 - setup.bootClock())) }
             _ = try poller.wait(timeout: timeout)
             if let signal = try signals.next() {
-                if signal == .hangUp {
-                    try reload()
-                } else {
+                guard signal == .hangUp else {
                     try stop(signal.name)
                     return signal.name
                 }
+                try reload()
             }
             bell.clear()
             try turn()
@@ -158,12 +157,25 @@ package final class Watcher<Tree: FileTree> {
         let due = settle.take(at: now)
         try examine(due.paths)
         for directory in due.directories {
-            try tolerating(now) { try reexamine(directory, gap: nil) } orElse: {
+            try tolerating(now) {
+                try reexamine(directory, gap: nil)
+            } orElse: {
                 settle.markDirty(directory, at: now + retryInterval)
             }
         }
-        if isBlind && retryAt == nil { try tolerating(now) { try closeBlindness() } orElse: { isBlind = true } }
-        if retryAt == nil { try tolerating(now) { try reportUnwatched() } orElse: {} }
+        if isBlind && retryAt == nil {
+            try tolerating(now) {
+                try closeBlindness()
+            } orElse: {
+                isBlind = true
+            }
+        }
+        if retryAt == nil {
+            try tolerating(now) {
+                try reportUnwatched()
+            } orElse: {
+            }
+        }
         if let beat = pulse.due(at: now) { beat.send() }
         board.update(pending: settle.pendingCount, watches: table.withLock { $0.count })
     }
@@ -241,7 +253,8 @@ package final class Watcher<Tree: FileTree> {
                     .history,
                     scope: [setup.stateDirectory],
                     at: time,
-                    detail: "the history could not be written for a while; what happened meanwhile was kept and is "
+                    detail:
+                        "the history could not be written for a while; what happened meanwhile was kept and is "
                         + "recorded now"
                 )
                 try transaction.closeGap(gap.id, found: found, at: time)
@@ -249,7 +262,8 @@ package final class Watcher<Tree: FileTree> {
             delayed = nil
             board.noteTrouble(nil)
             ring()
-        } orElse: {}
+        } orElse: {
+        }
     }
 }
 

@@ -23,7 +23,9 @@ extension Watcher {
             return
         }
         if event.mask.contains(.ignored) {
-            if let lost = table.withLock({ $0.ignored(event.watch) }) { settle.markDirty(lost.parent, at: moment) }
+            if let lost = table.withLock({ $0.ignored(event.watch) }) {
+                settle.markDirty(lost.parent, at: moment)
+            }
             return
         }
         guard let directory = table.withLock({ $0.path(of: event.watch) }) else { return }
@@ -113,8 +115,10 @@ extension Watcher {
         for path in knownPaths(below: directory) { note(path, .movedAway(onto: nil), at: moment) }
     }
 
-    /// A directory appeared: watches are added from the top down, each before its directory is listed, and everything
-    /// that is found is examined. `source` is the name it was renamed from.
+    /// A directory appeared: watches are added from the top down, each before its directory is listed, and
+    /// everything that is found is examined.
+    ///
+    /// `source` is the name it was renamed from.
     func enter(_ directory: RawPath, from source: RawPath?, at moment: Int64) {
         var stack = [directory]
         while let next = stack.popLast() {
@@ -131,7 +135,9 @@ extension Watcher {
                 let path = next.appending(listing.name(of: entry))
                 let step = step(path)
                 if step.rule != nil || linked[path] != nil {
-                    let origin = source.flatMap { path.moved(from: directory, to: $0) }.flatMap { isKnown($0) ? $0 : nil }
+                    let origin = source.flatMap { path.moved(from: directory, to: $0) }.flatMap {
+                        isKnown($0) ? $0 : nil
+                    }
                     note(path, origin == nil ? .appeared : .movedHere(from: origin), at: moment)
                 }
                 let leads = step.below != nil || linkedDirectories.contains(path)
@@ -172,8 +178,12 @@ extension Watcher {
     /// Recorded and reported paths below a directory.
     private func knownPaths(below directory: RawPath) -> [RawPath] {
         var paths: [RawPath] = []
-        if let range = try? baseline.ordinals(below: directory), (try? cursor.seek(ordinal: range.lowerBound)) != nil {
-            while cursor.ordinal < range.upperBound, let view = (try? cursor.next()) ?? nil { paths.append(view.path) }
+        if let range = try? baseline.ordinals(below: directory),
+            (try? cursor.seek(ordinal: range.lowerBound)) != nil
+        {
+            while cursor.ordinal < range.upperBound, let view = (try? cursor.next()) ?? nil {
+                paths.append(view.path)
+            }
         }
         paths.append(contentsOf: linked.keys.filter { $0.isWithin(directory) })
         paths.append(contentsOf: reported.filter { $0.isWithin(directory) })

@@ -91,9 +91,12 @@ extension Watcher {
     /// The record of the name it was renamed from, where that name is in the baseline and gone now.
     private func origin(of settled: Settled, recorded: Record?, examined: Examined?) throws -> Record? {
         guard recorded == nil, examined != nil, let from = settled.from,
-            let origin = try baseline.record(for: from, with: &cursor), let rule = rule(for: from, recorded: origin)
+            let origin = try baseline.record(for: from, with: &cursor),
+            let rule = rule(for: from, recorded: origin)
         else { return nil }
-        guard case .absent = Examination(of: from, recorded: origin, rule: rule, with: &examiner) else { return nil }
+        guard case .absent = Examination(of: from, recorded: origin, rule: rule, with: &examiner) else {
+            return nil
+        }
         return origin
     }
 
@@ -113,7 +116,8 @@ extension Watcher {
                 .unreadable,
                 scope: [path],
                 at: time,
-                detail: "\(failure.operation.name) failed: \(error.message); it is examined again when it changes"
+                detail:
+                    "\(failure.operation.name) failed: \(error.message); it is examined again when it changes"
             )
         }
         unreadable[path] = gap.id
@@ -165,7 +169,12 @@ extension Watcher {
         let gap: Gap
         do {
             gap = try setup.history.write { (transaction) throws(HistoryError) in
-                try transaction.openGap(isLimit ? .watchLimit : .unreadable, scope: scope, at: time, detail: detail)
+                try transaction.openGap(
+                    isLimit ? .watchLimit : .unreadable,
+                    scope: scope,
+                    at: time,
+                    detail: detail
+                )
             }.result
         } catch {
             unwatched.withLock { $0.merge(still) { newer, _ in newer } }
@@ -223,7 +232,9 @@ extension Watcher {
         manager.ready(status: "watching \(count) directories, \(baseline.summary.entries) paths")
     }
 
-    /// Examines everything, or everything below a directory, and records what differs. Returns how many changes were new.
+    /// Examines everything, or everything below a directory, and records what differs.
+    ///
+    /// Returns how many changes were new.
     func survey(_ options: SurveyOptions) throws -> Int {
         let inotify = inotify
         let survey = Survey(tree: tree, rules: rules, baseline: baseline, clock: setup.clock)
@@ -256,7 +267,9 @@ extension Watcher {
     }
 
     private func openUnreadable(_ errors: [ExaminationError]) throws {
-        for error in errors where unreadable[error.path] == nil { try openUnreadable(error.path, error.failure) }
+        for error in errors where unreadable[error.path] == nil {
+            try openUnreadable(error.path, error.failure)
+        }
     }
 
     private func record(_ result: SurveyResult, _ options: SurveyOptions) throws -> Int {
@@ -267,7 +280,8 @@ extension Watcher {
         for path in reported where !found.contains(path) && result.hasSettled(path) {
             // The directory itself is an entry of its parent and was not examined.
             if let subtree = options.subtree, path == subtree || !path.isWithin(subtree) { continue }
-            guard let recorded = try rule(for: path, recorded: baseline.record(for: path, with: &cursor)) else { continue }
+            guard let recorded = try rule(for: path, recorded: baseline.record(for: path, with: &cursor))
+            else { continue }
             outcomes.append(Outcome(path: path, rule: recorded, finding: nil, state: nil))
         }
         var new = 0
@@ -283,8 +297,10 @@ extension Watcher {
         return new
     }
 
-    /// Closes every open gap that a full re-examination answers. What the rules and the baseline disagree about, and a
-    /// baseline that the history does not know, it leaves as they are.
+    /// Closes every open gap that a full re-examination answers.
+    ///
+    /// What the rules and the baseline disagree about, and a baseline that the history does not know, it
+    /// leaves as they are.
     private func closeGaps(found: Int, except kept: some Collection<Int64>) throws {
         let open = try setup.history.openGaps().filter { gap in
             !kept.contains(gap.id) && gap.reason != .scope && gap.reason != .history
@@ -311,14 +327,16 @@ extension Watcher {
     func closeBlindness() throws {
         let time = setup.clock()
         let scope = rules.roots
-        let gap = try blindness ?? setup.history.write { (transaction) throws(HistoryError) in
-            try transaction.openGap(
-                .queueOverflow,
-                scope: scope,
-                at: time,
-                detail: "the kernel dropped events; everything in scope is examined again"
-            )
-        }.result
+        let gap =
+            try blindness
+            ?? setup.history.write { (transaction) throws(HistoryError) in
+                try transaction.openGap(
+                    .queueOverflow,
+                    scope: scope,
+                    at: time,
+                    detail: "the kernel dropped events; everything in scope is examined again"
+                )
+            }.result
         blindness = gap
         ring()
         // What comes after this moment is seen again: the reader goes on draining while the survey runs.

@@ -37,12 +37,17 @@ extension Watcher {
                 packs: baseline.scope.packs,
                 rules: rules.rules.count
             )
-            manager.status("watching \(table.withLock { $0.count }) directories, \(baseline.summary.entries) paths")
+            manager.status(
+                "watching \(table.withLock { $0.count }) directories, \(baseline.summary.entries) paths"
+            )
         } catch {
             board.noteTrouble("the new baseline is not used: \(error)")
             try? append(
                 .selfProtection(
-                    SelfEvent(message: "a baseline that cannot be trusted was put in place: \(error)", paths: [setup.store.path])
+                    SelfEvent(
+                        message: "a baseline that cannot be trusted was put in place: \(error)",
+                        paths: [setup.store.path]
+                    )
                 )
             )
         }
@@ -74,9 +79,10 @@ extension Watcher {
     }
 }
 
-/// The token behind `WATCHDOG=1`: a file in the state directory whose times are set. Its event comes back through the
-/// kernel's queue, the reader, the pipeline and the publisher's thread, so that a sign of life says that all of them
-/// live.
+/// The token behind `WATCHDOG=1`: a file in the state directory whose times are set.
+///
+/// Its event comes back through the kernel's queue, the reader, the pipeline and the publisher's thread, so
+/// that a sign of life says that all of them live.
 struct Pulse {
     static let name = "pulse"
 

@@ -12,7 +12,8 @@ struct BaselineCommand: ParsableCommand {
         commandName: "baseline",
         abstract: "The recorded good state: make it, look at it, check it, approve changes.",
         subcommands: [
-            BaselineCreate.self, BaselineShow.self, BaselineVerify.self, BaselineAccept.self, BaselineExport.self,
+            BaselineCreate.self, BaselineShow.self, BaselineVerify.self, BaselineAccept.self,
+            BaselineExport.self,
         ]
     )
 }
@@ -80,7 +81,12 @@ struct BaselineCreate: ParsableCommand {
             paths: finished.summary.entries
         )
         try withExtendedLifetime(finished.writer) {
-            _ = try store.replace(with: finished.writer.path, event: event, history: history, at: Session.clock())
+            _ = try store.replace(
+                with: finished.writer.path,
+                event: event,
+                history: history,
+                at: Session.clock()
+            )
         }
         publishOnce(history, session.stateDirectory)
         let report = CreateReport(
@@ -120,8 +126,9 @@ struct BaselineCreate: ParsableCommand {
         }
     }
 
-    /// Signs the file; where links lead out of scope, their hops and targets are merged in first. The file lives as long
-    /// as its writer, or until it takes the baseline's name.
+    /// Signs the file; where links lead out of scope, their hops and targets are merged in first.
+    ///
+    /// The file lives as long as its writer, or until it takes the baseline's name.
     private func finish(
         _ writer: BaselineWriter,
         _ linked: [Record],
@@ -247,7 +254,10 @@ struct BaselineAccept: ParsableCommand {
     var path: [ByteArgument] = []
     @Option(parsing: .upToNextOption, help: ArgumentHelp("Changes under these rules.", valueName: "id"))
     var rule: [String] = []
-    @Option(parsing: .upToNextOption, help: ArgumentHelp("Changes by their row in the history.", valueName: "n"))
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Changes by their row in the history.", valueName: "n")
+    )
     var seq: [Int64] = []
     @Option(help: ArgumentHelp("Why; it goes on record.", valueName: "text"))
     var reason: String
@@ -258,7 +268,9 @@ struct BaselineAccept: ParsableCommand {
         if all == !(path.isEmpty && rule.isEmpty && seq.isEmpty) {
             throw ValidationError("say what to accept: --all, or some of --path, --rule and --seq")
         }
-        if reason.allSatisfy(\.isWhitespace) { throw ValidationError("--reason must say something; it goes on record") }
+        if reason.allSatisfy(\.isWhitespace) {
+            throw ValidationError("--reason must say something; it goes on record")
+        }
     }
 
     func run() throws {

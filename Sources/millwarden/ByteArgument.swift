@@ -2,8 +2,10 @@ import ArgumentParser
 import CLinux
 import Integrity
 
-/// A byte string given on the command line. Arguments are bytes, and names need not be UTF-8; yet the parser takes
-/// strings. So every byte that is not UTF-8 travels through it as one private-use character and is turned back here.
+/// A byte string given on the command line.
+///
+/// Arguments are bytes, and names need not be UTF-8; yet the parser takes strings. So every byte that is not
+/// UTF-8 travels through it as one private-use character and is turned back here.
 struct ByteArgument: ExpressibleByArgument, Hashable {
     let bytes: [UInt8]
 
@@ -27,7 +29,9 @@ struct ByteArgument: ExpressibleByArgument, Hashable {
         var arguments: [String] = []
         for index in 1..<max(1, Int(CommandLine.argc)) {
             guard let pointer = unsafe CommandLine.unsafeArgv[index] else { break }
-            arguments.append(text(of: unsafe Array(UnsafeBufferPointer(start: pointer, count: strlen(pointer)))))
+            arguments.append(
+                text(of: unsafe Array(UnsafeBufferPointer(start: pointer, count: strlen(pointer))))
+            )
         }
         return arguments
     }
@@ -39,7 +43,8 @@ struct ByteArgument: ExpressibleByArgument, Hashable {
             switch piece {
             case .scalar(let scalar, _) where scalar.value < carrier || scalar.value >= carrier + 0x100:
                 text.unicodeScalars.append(scalar)
-            case .scalar(let scalar, _): text.unicodeScalars.append(contentsOf: String(scalar).utf8.compactMap(carried))
+            case .scalar(let scalar, _):
+                text.unicodeScalars.append(contentsOf: String(scalar).utf8.compactMap(carried))
             case .broken(let byte): text.unicodeScalars.append(contentsOf: [byte].compactMap(carried))
             }
         }

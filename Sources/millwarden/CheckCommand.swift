@@ -18,19 +18,29 @@ struct CheckCommand: ParsableCommand {
     @OptionGroup var global: GlobalOptions
     @Flag(help: "Do not read files whose identity, size and change time stand as recorded.")
     var quick = false
-    @Option(parsing: .upToNextOption, help: ArgumentHelp("Only these paths and what is below them.", valueName: "glob"))
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Only these paths and what is below them.", valueName: "glob")
+    )
     var path: [ByteArgument] = []
     @Option(parsing: .upToNextOption, help: ArgumentHelp("Only what these rules decide.", valueName: "id"))
     var rule: [String] = []
-    @Option(help: ArgumentHelp("The severity from which on a finding sets an exit bit.", valueName: "severity"))
+    @Option(
+        help: ArgumentHelp("The severity from which on a finding sets an exit bit.", valueName: "severity")
+    )
     var failOn: SeverityArgument = SeverityArgument(severity: .low)
     @Option(help: ArgumentHelp("Threads that read and hash.", valueName: "n"))
     var jobs: Int?
-    @Flag(help: "Also fail for what was only touched, and for what could not be read when the baseline was made.")
+    @Flag(
+        help:
+            "Also fail for what was only touched, and for what could not be read when the baseline was made."
+    )
     var strict = false
 
     func validate() throws {
-        if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs takes a number from 1 to 256") }
+        if let jobs, !(1...256).contains(jobs) {
+            throw ValidationError("--jobs takes a number from 1 to 256")
+        }
     }
 
     func run() throws {
@@ -105,7 +115,9 @@ func pathGlob(_ argument: ByteArgument, option: String) throws -> Glob {
     guard let text = argument.text else { return Glob(literally: literal) }
     do {
         let glob = try Glob(text)
-        guard let only = glob.resolved(homes: [], canonicalize: RuleLoader().canonicalDirectory).first else { return glob }
+        guard let only = glob.resolved(homes: [], canonicalize: RuleLoader().canonicalDirectory).first else {
+            return glob
+        }
         return only
     } catch {
         throw CommandFailure(ExitStatus.usage, "\(option) \(escaped(argument.bytes)): \(error)")

@@ -66,7 +66,8 @@ struct Configuration: Equatable {
     private mutating func take(_ top: ConfigurationNode) throws {
         for (key, value) in try top.mapping(
             allowed: [
-                "rules", "state-directory", "path", "build-users", "sweep", "catch-up", "keys", "control", "retention",
+                "rules", "state-directory", "path", "build-users", "sweep", "catch-up", "keys", "control",
+                "retention",
             ]
         ) {
             switch key {
@@ -76,7 +77,11 @@ struct Configuration: Equatable {
             case "build-users": buildUsers = try value.strings()
             case "sweep":
                 for (key, value) in try value.mapping(allowed: ["every", "rate"]) {
-                    if key == "every" { sweepEvery = try value.duration() } else { sweepRate = try value.size() }
+                    if key == "every" {
+                        sweepEvery = try value.duration()
+                    } else {
+                        sweepRate = try value.size()
+                    }
                 }
             case "catch-up": catchUpIsFull = try value.choice(["quick", "full"]) == "full"
             case "keys":
@@ -113,7 +118,11 @@ struct Configuration: Equatable {
                 continue
             }
             for (key, value) in try value.mapping(allowed: ["bytes", "age"]) {
-                if key == "bytes" { evidenceBytes = try value.size() } else { evidenceAge = try value.duration() }
+                if key == "bytes" {
+                    evidenceBytes = try value.size()
+                } else {
+                    evidenceAge = try value.duration()
+                }
             }
         }
     }
@@ -142,7 +151,9 @@ private struct ConfigurationNode {
             let keyNode = ConfigurationNode(key, file: file)
             guard let name = key.string, allowed.contains(name) else {
                 let shown = escaped(Array((key.string ?? "?").utf8))
-                throw keyNode.failure("unknown key '\(shown)'; known here: \(allowed.joined(separator: ", "))")
+                throw keyNode.failure(
+                    "unknown key '\(shown)'; known here: \(allowed.joined(separator: ", "))"
+                )
             }
             return (name, ConfigurationNode(value, file: file))
         }
@@ -190,7 +201,9 @@ private struct ConfigurationNode {
     }
 }
 
-/// A time span as systemd.time(7) writes it (`24h`, `1d 12h`, `90s`, `5min`); a bare number is seconds. In nanoseconds.
+/// A time span as systemd.time(7) writes it (`24h`, `1d 12h`, `90s`, `5min`); a bare number is seconds.
+///
+/// In nanoseconds.
 func parseDuration(_ text: String) -> Int64? {
     let second: Int64 = 1_000_000_000
     let units: [String: Int64] = [
@@ -205,7 +218,9 @@ func parseDuration(_ text: String) -> Int64? {
     return sum(of: text, units: units)
 }
 
-/// A size in bytes with an optional unit: `K`, `KiB`, `KB`, … to `T`; all are powers of 1024 but those in `KB`, `MB`, …
+/// A size in bytes with an optional unit from `K` to `T`.
+///
+/// All are powers of 1024, as are `KiB` and the like; those in `KB` and the like are powers of 1000.
 func parseSize(_ text: String) -> UInt64? {
     var units: [String: Int64] = ["": 1, "B": 1]
     for (power, letter) in ["K", "M", "G", "T"].enumerated() {

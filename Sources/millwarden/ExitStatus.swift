@@ -1,6 +1,8 @@
 import Integrity
 
-/// The exit statuses of the interface. One type maps outcomes to numbers; nothing else calls exit(3).
+/// The exit statuses of the interface.
+///
+/// One type maps outcomes to numbers; nothing else calls exit(3).
 enum ExitStatus {
     static let ok: Int32 = 0
     /// `verify` found something wrong.

@@ -12,7 +12,13 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
 
 /// The options that every subcommand takes.
 struct GlobalOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Configuration.", discussion: "Default: /etc/millwarden/config.yaml", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Configuration.",
+            discussion: "Default: /etc/millwarden/config.yaml",
+            valueName: "file"
+        )
+    )
     var config: ByteArgument?
 
     @Option(
@@ -41,7 +47,10 @@ struct GlobalOptions: ParsableArguments {
     func require(_ formats: OutputFormat...) throws {
         guard formats.contains(format) else {
             let known = formats.map(\.rawValue).joined(separator: " or ")
-            throw CommandFailure(ExitStatus.usage, "--format \(format.rawValue) is not one of this command's; use \(known)")
+            throw CommandFailure(
+                ExitStatus.usage,
+                "--format \(format.rawValue) is not one of this command's; use \(known)"
+            )
         }
     }
 }
@@ -55,12 +64,15 @@ struct Session {
     init(_ options: GlobalOptions) throws {
         self.options = options
         configuration = try Configuration.load(options.config?.path)
-        stateDirectory = options.stateDir?.path ?? configuration.stateDirectory ?? Session.defaultStateDirectory()
+        stateDirectory =
+            options.stateDir?.path ?? configuration.stateDirectory ?? Session.defaultStateDirectory()
     }
 
     private static func defaultStateDirectory() -> RawPath {
         if geteuid() == 0 { return "/var/lib/millwarden" }
-        if let state = environmentPath("XDG_STATE_HOME"), state.isAbsolute { return state.appending("millwarden") }
+        if let state = environmentPath("XDG_STATE_HOME"), state.isAbsolute {
+            return state.appending("millwarden")
+        }
         let home = environmentPath("HOME") ?? RawPath("/")
         return home.appending(".local").appending("state").appending("millwarden")
     }
@@ -75,13 +87,20 @@ struct Session {
         options.rules.isEmpty ? configuration.ruleDirectories : options.rules.map(\.path)
     }
 
+    /// The rules in force on this host.
+    ///
     /// - Parameter baselinePacks: The packs that the baseline was made with: once on they stay on.
+    /// - Returns: The rules, and why each pack is on or off.
+    /// - Throws: `RuleLoadingError`; `CommandFailure` where `--rules` names nothing.
     func loadRules(baselinePacks: [String] = []) throws -> LoadedRules {
         for place in options.rules.map(\.path) {
             do {
                 _ = try PathStatus.exists(place)
             } catch {
-                throw CommandFailure(ExitStatus.configuration, "--rules \(place): \(error); name a file or a directory")
+                throw CommandFailure(
+                    ExitStatus.configuration,
+                    "--rules \(place): \(error); name a file or a directory"
+                )
             }
         }
         var rules = RuleConfiguration(
@@ -98,7 +117,8 @@ struct Session {
         do {
             try StateDirectory.prepare(stateDirectory)
         } catch {
-            let status = error == .access || error == .permission ? ExitStatus.noPermission : ExitStatus.cannotCreate
+            let status =
+                error == .access || error == .permission ? ExitStatus.noPermission : ExitStatus.cannotCreate
             throw CommandFailure(
                 status,
                 "cannot make the state directory \(stateDirectory): \(error); name another one with --state-dir"

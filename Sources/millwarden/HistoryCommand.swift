@@ -20,21 +20,32 @@ struct HistoryList: ParsableCommand {
         abstract: "Lists rows, oldest first."
     )
     @OptionGroup var global: GlobalOptions
-    @Option(help: ArgumentHelp("Not before: RFC 3339, a date, or a span such as 2h (ago).", valueName: "time"))
+    @Option(
+        help: ArgumentHelp("Not before: RFC 3339, a date, or a span such as 2h (ago).", valueName: "time")
+    )
     var since: String?
     @Option(help: ArgumentHelp("Not after: RFC 3339, a date, or a span such as 2h (ago).", valueName: "time"))
     var until: String?
-    @Option(parsing: .upToNextOption, help: ArgumentHelp("Only these paths and what is below them.", valueName: "glob"))
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Only these paths and what is below them.", valueName: "glob")
+    )
     var path: [ByteArgument] = []
     @Option(parsing: .upToNextOption, help: ArgumentHelp("Only changes under these rules.", valueName: "id"))
     var rule: [String] = []
     @Option(help: ArgumentHelp("Only changes at least this severe.", valueName: "severity"))
     var severity: SeverityArgument?
-    @Option(parsing: .upToNextOption, help: ArgumentHelp("unauthorized, authorized or expected.", valueName: "verdict"))
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("unauthorized, authorized or expected.", valueName: "verdict")
+    )
     var verdict: [String] = []
     @Option(
         parsing: .singleValue,
-        help: ArgumentHelp("change, resolved, gap, start, stop, reload, check, baseline or self.", valueName: "event")
+        help: ArgumentHelp(
+            "change, resolved, gap, start, stop, reload, check, baseline or self.",
+            valueName: "event"
+        )
     )
     var event: [String] = []
     @Option(name: .shortAndLong, help: ArgumentHelp("Only the newest so many.", valueName: "n"))
@@ -95,7 +106,10 @@ struct HistoryList: ParsableCommand {
 }
 
 struct HistoryShow: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "show", abstract: "Shows everything about one row.")
+    static let configuration = CommandConfiguration(
+        commandName: "show",
+        abstract: "Shows everything about one row."
+    )
     @OptionGroup var global: GlobalOptions
     @Argument(help: "The number of the row.")
     var seq: Int64
@@ -104,7 +118,10 @@ struct HistoryShow: ParsableCommand {
         try global.require(.text, .json, .jsonl)
         let history = try Session(global).openHistoryForReading()
         guard let entry = try history.entry(seq) else {
-            throw CommandFailure(ExitStatus.noInput, "the history has no row \(seq); see `millwarden history list`")
+            throw CommandFailure(
+                ExitStatus.noInput,
+                "the history has no row \(seq); see `millwarden history list`"
+            )
         }
         switch global.format {
         case .text: say(historyText(for: entry, style: TextStyle.terminal), terminator: "")

@@ -13,7 +13,8 @@ struct Millwarden: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            BaselineCommand.self, CheckCommand.self, WatchCommand.self, HistoryCommand.self, RulesCommand.self,
+            BaselineCommand.self, CheckCommand.self, WatchCommand.self, HistoryCommand.self,
+            RulesCommand.self,
             StatusCommand.self,
         ]
     )

@@ -57,7 +57,8 @@ struct RulesList: ParsableCommand {
             text += "\(state.isOn ? "on " : "off") \(state.name): \(state.reason)\n"
             for rule in rules.set.rules where rule.pack == state.name {
                 let id = rule.id.padding(to: 28)
-                text += "      \(id) \(rule.severity.name.padding(to: 8)) \(rule.profile.name.padding(to: 13)) "
+                text +=
+                    "      \(id) \(rule.severity.name.padding(to: 8)) \(rule.profile.name.padding(to: 13)) "
                     + escaped(Array(rule.title.utf8)) + "\n"
             }
         }
@@ -78,7 +79,10 @@ struct RulesLint: ParsableCommand {
         try global.require(.text, .json)
         let places = files.isEmpty ? try Session(global).rulePlaces : files.map(\.path)
         for place in files.map(\.path) where !PathStatus.isThere(place) {
-            throw CommandFailure(ExitStatus.noInput, "\(place) does not exist; name a rule pack or a directory of them")
+            throw CommandFailure(
+                ExitStatus.noInput,
+                "\(place) does not exist; name a rule pack or a directory of them"
+            )
         }
         let loader = RuleLoader()
         let effective = try loader.files(places)
@@ -197,7 +201,8 @@ struct RulesExplain: ParsableCommand {
         if explanation.path != path.path { text += "\(path.path) is \(explanation.path)\n" }
         if let match = explanation.match {
             let rule = set.rules[match.rule]
-            let verb = match.isAbsent ? "should not exist" : rule.profile == .ignore ? "is ignored" : "is watched"
+            let verb =
+                match.isAbsent ? "should not exist" : rule.profile == .ignore ? "is ignored" : "is watched"
             text += "\(explanation.path) \(verb)\n"
             text += "  rule      \(rule.id) (\(escaped(Array(rule.title.utf8))))\n"
             text += "  severity  \(rule.severity.name)\n"

@@ -59,11 +59,14 @@ struct StatusCommand: ParsableCommand {
         if let service = service?.object {
             let since = service["ready_since"]?.text ?? "starting"
             text += "running, pid \(service["pid"]?.integer ?? 0), ready since \(since)\n"
-            text += "  baseline   generation \(service["generation"]?.integer ?? 0), "
+            text +=
+                "  baseline   generation \(service["generation"]?.integer ?? 0), "
                 + "\(service["paths"]?.integer ?? 0) paths\n"
-            text += "  watching   \(service["directories_watched"]?.integer ?? 0) directories, "
+            text +=
+                "  watching   \(service["directories_watched"]?.integer ?? 0) directories, "
                 + "\(service["rules"]?.integer ?? 0) rules\n"
-            text += "  packs      \((service["packs"]?.elements ?? []).compactMap(\.text).joined(separator: ", "))\n"
+            text +=
+                "  packs      \((service["packs"]?.elements ?? []).compactMap(\.text).joined(separator: ", "))\n"
             text += "  pending    \(service["pending"]?.integer ?? 0)\n"
             if let trouble = service["trouble"]?.text { text += "  trouble    \(trouble)\n" }
         } else {

@@ -86,7 +86,10 @@ struct WatchCommand: ParsableCommand {
     private func makeOutboxes(_ history: History) throws -> [Outbox] {
         var outboxes = [try Outbox(history: history, publisher: JournalPublisher(), marks: true)]
         if !isJournal(STDOUT_FILENO) {
-            let lines = LinePublisher(descriptor: STDOUT_FILENO, form: global.format == .jsonl ? .jsonl : .text(.terminal))
+            let lines = LinePublisher(
+                descriptor: STDOUT_FILENO,
+                form: global.format == .jsonl ? .jsonl : .text(.terminal)
+            )
             let newest = try history.newestSeq()
             outboxes.append(try Outbox(history: history, publisher: lines, marks: false, after: newest))
         }

@@ -59,7 +59,15 @@ import Testing
         let linkerRow = try #require(try world.history("--event", "change").changes(on: world.linker).first)
         try world.expect(0, "baseline", "accept", "--rule", "demo.settings", "--reason", "one")
         #expect(Set(try world.document(4, "check").findings.map(\.path)) == [world.compiler, world.linker])
-        try world.expect(0, "baseline", "accept", "--path", world.text(world.tools) + "/c*", "--reason", "two")
+        try world.expect(
+            0,
+            "baseline",
+            "accept",
+            "--path",
+            world.text(world.tools) + "/c*",
+            "--reason",
+            "two"
+        )
         #expect(try world.document(4, "check").findings.map(\.path) == [world.linker])
         try world.expect(0, "baseline", "accept", "--seq", "\(linkerRow.seq)", "--reason", "three")
         try world.expect(0, "check")
@@ -87,7 +95,8 @@ import Testing
         let result = try world.run("baseline", "accept", "--all", "--reason", "unseen")
         #expect(try world.baselineFile.contents() == before, "\(result)")
         try world.expect(4, "check")
-        try world.expect(66, "baseline", "accept", "--seq", "99999", "--reason", "no such row").expectOneSentence()
+        try world.expect(66, "baseline", "accept", "--seq", "99999", "--reason", "no such row")
+            .expectOneSentence()
     }
 
     @Test func aRunningServiceTakesUpTheNewBaseline() throws {

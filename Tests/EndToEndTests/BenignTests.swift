@@ -15,7 +15,10 @@ import Testing
         try world.mark(daemon)
         try daemon.terminate()
         // Opening for writing and closing without a write is a write cycle to the kernel; reading is nothing.
-        #expect(daemon.entries.allSatisfy { !$0.isFinding || $0.path == world.compiler }, "\(daemon.entries.listing)")
+        #expect(
+            daemon.entries.allSatisfy { !$0.isFinding || $0.path == world.compiler },
+            "\(daemon.entries.listing)"
+        )
         #expect(daemon.entries.changes(on: world.compiler).count <= 1, "\(daemon.entries.listing)")
     }
 
@@ -78,7 +81,10 @@ import Testing
         }
         try world.mark(daemon)
         try daemon.terminate()
-        #expect(daemon.entries.filter(\.isFinding).allSatisfy { $0.verdict == "expected" }, "\(daemon.entries.listing)")
+        #expect(
+            daemon.entries.filter(\.isFinding).allSatisfy { $0.verdict == "expected" },
+            "\(daemon.entries.listing)"
+        )
         try world.expect(0, "check")
     }
 
@@ -120,7 +126,10 @@ import Testing
         try world.mark(daemon)
         try daemon.terminate()
         #expect(daemon.entries.changes(on: world.configuration).count == 1, "\(daemon.entries.listing)")
-        #expect(!daemon.entries.contains { $0.change == "added" && $0.isFinding }, "\(daemon.entries.listing)")
+        #expect(
+            !daemon.entries.contains { $0.change == "added" && $0.isFinding },
+            "\(daemon.entries.listing)"
+        )
     }
 
     @Test func aFileThatCameAndWentIsTransientWithNothingOnEitherSide() throws {

@@ -22,17 +22,25 @@ import Testing
         var found: [LogEntry] = []
         for expected in change.expected { found.append(try seen(expected, daemon, world)) }
         try world.mark(daemon)
-        #expect(daemon.entries.filter(\.isFinding).count == change.expected.count, "\(daemon.entries.listing)")
+        #expect(
+            daemon.entries.filter(\.isFinding).count == change.expected.count,
+            "\(daemon.entries.listing)"
+        )
 
         let report = try world.document(change.exit, "check")
         agree(report, change, found, world)
-        #expect(try world.history("--event", "change").filter(\.isFinding) == found.sorted { $0.seq < $1.seq })
+        #expect(
+            try world.history("--event", "change").filter(\.isFinding) == found.sorted { $0.seq < $1.seq }
+        )
 
         if let undo = change.undo {
             try daemon.paused { try undo(world) }
             for entry in found { try isResolved(entry, daemon) }
             try world.mark(daemon)
-            #expect(daemon.entries.filter(\.isFinding).count == change.expected.count, "\(daemon.entries.listing)")
+            #expect(
+                daemon.entries.filter(\.isFinding).count == change.expected.count,
+                "\(daemon.entries.listing)"
+            )
             try isListedUntilAcknowledged(found, world)
         }
         try daemon.terminate()
@@ -43,7 +51,9 @@ import Testing
     }
 
     /// The entry of one expected finding, every member of it.
-    private func seen(_ expected: ChangeCase.Expected, _ daemon: Daemon, _ world: Millwarden) throws -> LogEntry {
+    private func seen(_ expected: ChangeCase.Expected, _ daemon: Daemon, _ world: Millwarden) throws
+        -> LogEntry
+    {
         let path = RawPath(bytes: world.path.bytes + [slash] + expected.path.utf8)
         let entry = try daemon.entry("`\(expected.change)` on \(path)") {
             $0.isFinding && $0.path == path
@@ -139,7 +149,10 @@ import Testing
         try left.appending("cc").append(Array("nobody's business\n".utf8))
         try world.mark(daemon)
         try daemon.terminate()
-        #expect(!daemon.entries.contains { $0.path?.isWithin(world.outside) ?? false }, "\(daemon.entries.listing)")
+        #expect(
+            !daemon.entries.contains { $0.path?.isWithin(world.outside) ?? false },
+            "\(daemon.entries.listing)"
+        )
         #expect(try world.document(6, "check").findings.contains { $0.path == world.compiler })
         try world.verifyHistory()
     }

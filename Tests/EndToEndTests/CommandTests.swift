@@ -58,18 +58,24 @@ import Testing
         try tree.list(state, into: &listing)
         for entry in listing.entries {
             let status = try tree.status(of: listing.name(of: entry), in: state)
-            #expect(status.mode & 0o077 == 0 || status.type != .file, "\(RawPath(bytes: Array(listing.name(of: entry))))")
+            #expect(
+                status.mode & 0o077 == 0 || status.type != .file,
+                "\(RawPath(bytes: Array(listing.name(of: entry))))"
+            )
         }
     }
 
     @Test(arguments: [
-        ["check", "--format", "jsonl"], ["baseline", "create", "--format", "jsonl"], ["status", "--format", "jsonl"],
-        ["watch", "--format", "json"], ["history", "list", "--format", "json"], ["rules", "list", "--format", "jsonl"],
+        ["check", "--format", "jsonl"], ["baseline", "create", "--format", "jsonl"],
+        ["status", "--format", "jsonl"],
+        ["watch", "--format", "json"], ["history", "list", "--format", "json"],
+        ["rules", "list", "--format", "jsonl"],
         ["check", "--format", "xml"], ["check", "--no-such-option"], ["chekc"], ["check", "unexpected"],
         ["check", "--fail-on", "terrible"], ["check", "--rule", "no.such.rule"], ["check", "--path", "[z-"],
         ["check", "--jobs", "0"], ["baseline", "accept", "--reason", "nothing chosen"],
         ["baseline", "accept", "--all"], ["baseline", "accept", "--all", "--reason", " "],
-        ["history", "show", "first"], ["history", "list", "--since", "soon"], ["history", "list", "--event", "party"],
+        ["history", "show", "first"], ["history", "list", "--since", "soon"],
+        ["history", "list", "--event", "party"],
     ])
     func aWrongCommandLineIsAUsageError(arguments: [String]) throws {
         let world = try Millwarden()
@@ -84,17 +90,23 @@ import Testing
 
     @Test(arguments: [
         ("pack: p\ntitle: t\nrules:\n  - id: p.a\n    tytle: x\n", 5, 5, "tytle"),
-        ("pack: p\ntitle: t\nrules:\n  - id: p.a\n    title: x\n    reason: r\n    severity: high\n"
-            + "    profile: executable\n    watch: []\n", 9, 12, "watch"),
-        ("pack: p\ntitle: t\nrules:\n  - id: p.a\n    title: x\n    reason: r\n    severity: loud\n"
-            + "    profile: executable\n    watch: [/x]\n", 7, 15, "loud"),
+        (
+            "pack: p\ntitle: t\nrules:\n  - id: p.a\n    title: x\n    reason: r\n    severity: high\n"
+                + "    profile: executable\n    watch: []\n", 9, 12, "watch"
+        ),
+        (
+            "pack: p\ntitle: t\nrules:\n  - id: p.a\n    title: x\n    reason: r\n    severity: loud\n"
+                + "    profile: executable\n    watch: [/x]\n", 7, 15, "loud"
+        ),
         ("pack: p\ntitle: t\nrules: [\n", 4, 1, ""),
     ])
     func aBadRuleIsNamedWithItsPlace(pack: String, line: Int, column: Int, word: String) throws {
         let world = try Millwarden()
         try world.createBaseline()
         try world.home.write("rules.yaml", pack)
-        for command in [["baseline", "create", "--force"], ["check"], ["watch"], ["rules", "list"], ["rules", "lint"]] {
+        for command in [
+            ["baseline", "create", "--force"], ["check"], ["watch"], ["rules", "list"], ["rules", "lint"],
+        ] {
             let result = try world.run(command)
             #expect(result.status == .exited(78), "\(command): \(result)")
             #expect(result.errorText.contains("rules.yaml:\(line):\(column):"), "\(command): \(result)")

@@ -43,7 +43,9 @@ import Testing
         try world.expect(16, "check")
     }
 
-    @Test(arguments: [["check"], ["watch"], ["history", "list"], ["baseline", "accept", "--all", "--reason", "x"]])
+    @Test(arguments: [
+        ["check"], ["watch"], ["history", "list"], ["baseline", "accept", "--all", "--reason", "x"],
+    ])
     func aDamagedHistoryIsSaidAndLeftAlone(command: [String]) throws {
         let world = try Millwarden()
         try world.createBaseline()
@@ -96,7 +98,9 @@ import Testing
         // What was examined for the baseline has to be examined now.
         try world.compiler.setMode(0)
         let report = try world.document(8, "check")
-        #expect((report["errors"]?.elements ?? []).contains { $0.object?.bytes("path") == world.compiler.bytes })
+        #expect(
+            (report["errors"]?.elements ?? []).contains { $0.object?.bytes("path") == world.compiler.bytes }
+        )
     }
 
     @Test func createRefusesWithStrict() throws {
@@ -194,11 +198,15 @@ import Testing
         try world.verifyHistory()
     }
 
-    /// The journal may be gone for as long as it likes. It is one per host, so it is hidden from this one process.
+    /// The journal may be gone for as long as it likes.
+    ///
+    /// It is one per host, so it is hidden from this one process.
     @Test(.enabled(if: isRoot, "only root may hide the journal's socket in a mount namespace of its own"))
     func withoutAJournalTheServiceGoesOn() throws {
         let hide = "mount -t tmpfs none /run/systemd/journal 2>/dev/null || true; exec \"$0\" \"$@\""
-        let world = try Millwarden(launcher: ["unshare", "--mount", "--propagation", "private", "sh", "-c", hide])
+        let world = try Millwarden(launcher: [
+            "unshare", "--mount", "--propagation", "private", "sh", "-c", hide,
+        ])
         try world.createBaseline()
         let daemon = try world.watch()
         try world.compiler.append([1])

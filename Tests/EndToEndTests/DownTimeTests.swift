@@ -112,7 +112,10 @@ import Testing
         #expect(rows.filter { $0.event == "start" }.count == 3, "\(rows.listing)")
         #expect(rows.filter { $0.event == "stop" }.count == 2, "\(rows.listing)")
         // Between the first start and the baseline nobody watched either; a gap for each of the other two.
-        #expect(rows.filter { $0.gapReason == "unclean-stop" && $0.gapIsClosed }.count == 1, "\(rows.listing)")
+        #expect(
+            rows.filter { $0.gapReason == "unclean-stop" && $0.gapIsClosed }.count == 1,
+            "\(rows.listing)"
+        )
         try world.expect(0, "check")
         try world.verifyHistory()
     }
@@ -181,7 +184,9 @@ import Testing
         let world = try Millwarden()
         try world.createBaseline()
         let limit = try queueLimit()
-        if limit > 200_000 { try Test.cancel("fs.inotify.max_queued_events is \(limit): that many events take too long") }
+        if limit > 200_000 {
+            try Test.cancel("fs.inotify.max_queued_events is \(limit): that many events take too long")
+        }
         let daemon = try world.watch()
         try daemon.paused {
             // Equal events in a row are merged by the kernel, so that two files take turns.

@@ -44,7 +44,9 @@ import Testing
     @Test func theyGoThroughTheBaseline() throws {
         try makeFiles()
         try world.createBaseline()
-        let records = try LogEntry.parse(lines: try world.expect(0, "baseline", "show", "--format", "jsonl").output)
+        let records = try LogEntry.parse(
+            lines: try world.expect(0, "baseline", "show", "--format", "jsonl").output
+        )
         for path in paths { #expect(records.contains { $0.path == path }, "\(path)") }
         try world.expect(0, "baseline", "verify")
         try world.expect(0, "check")
@@ -149,7 +151,9 @@ import Testing
             """
         )
         try world.createBaseline()
-        let records = try LogEntry.parse(lines: try world.expect(0, "baseline", "show", "--format", "jsonl").output)
+        let records = try LogEntry.parse(
+            lines: try world.expect(0, "baseline", "show", "--format", "jsonl").output
+        )
         let chosen = [0, 5, 12, 14].map { paths[$0] }
         #expect(Set(records.compactMap(\.path)) == Set(chosen), "\(records.listing)")
         expectSafe(try world.expect(0, "rules", "list"))
@@ -166,7 +170,10 @@ import Testing
         #expect(result.status == .exited(0), "\(result)")
         expectSafe(result)
         #expect(result.text.contains(#"a\x0ab"#), "\(result)")
-        #expect(result.text.split(separator: "\n").count { $0.contains("tools/") } >= paths.count, "\(result)")
+        #expect(
+            result.text.split(separator: "\n").count { $0.contains("tools/") } >= paths.count,
+            "\(result)"
+        )
     }
 
     // MARK: What is expected
@@ -186,7 +193,9 @@ import Testing
     /// Nothing but printable text and newlines reaches whoever reads it.
     private func expectSafe(_ result: ProcessResult, location: SourceLocation = #_sourceLocation) {
         for output in [result.output, result.errors] {
-            let lines = output.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Array.init)
+            let lines = output.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(
+                Array.init
+            )
             let unsafe = lines.filter { escapedWithoutBackslashes($0) != $0 }
             #expect(unsafe.isEmpty, "\(unsafe.map { escaped($0) })", sourceLocation: location)
         }
@@ -194,8 +203,10 @@ import Testing
 
     /// The line with every byte replaced that may not be shown; backslashes are text here already.
     private func escapedWithoutBackslashes(_ line: [UInt8]) -> [UInt8] {
-        Array(line.split(separator: UInt8(ascii: "\\"), omittingEmptySubsequences: false)
-            .map { escaped($0) }.joined(separator: "\\").utf8)
+        Array(
+            line.split(separator: UInt8(ascii: "\\"), omittingEmptySubsequences: false)
+                .map { escaped($0) }.joined(separator: "\\").utf8
+        )
     }
 
     /// Runs a command whose last argument is a path of any bytes: the shell's printf(1) makes them.

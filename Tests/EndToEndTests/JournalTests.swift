@@ -131,7 +131,9 @@ import Testing
     }
 
     /// The fields of an entry that stands in the journal exactly once.
-    private func only(_ entry: LogEntry, location: SourceLocation = #_sourceLocation) throws -> [String: String] {
+    private func only(_ entry: LogEntry, location: SourceLocation = #_sourceLocation) throws -> [String:
+        String]
+    {
         let found = try journal.entries(chain: entry.chain)
         #expect(found.count == 1, "row \(entry.seq) stands \(found.count) times", sourceLocation: location)
         let first = try #require(found.first, "\(entry)", sourceLocation: location)

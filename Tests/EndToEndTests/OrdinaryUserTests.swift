@@ -37,7 +37,8 @@ import Testing
         let daemon = try world.watch()
         try world.compiler.setMode(0)
         try daemon.entry("something about the hidden file") { entry in
-            entry.path == world.compiler || (entry.gapReason == "unreadable" && entry.json.list("scope") == [world.compiler.bytes])
+            entry.path == world.compiler
+                || (entry.gapReason == "unreadable" && entry.json.list("scope") == [world.compiler.bytes])
         }
         try world.compiler.setMode(0o755)
         try world.mark(daemon)

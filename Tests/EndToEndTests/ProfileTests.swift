@@ -50,7 +50,10 @@ import Testing
         let daemon = try watch("append-only")
         try file.append(Array("two\n".utf8))
         try world.mark(daemon)
-        #expect(daemon.entries.filter(\.isFinding).allSatisfy { $0.verdict == "expected" }, "\(daemon.entries.listing)")
+        #expect(
+            daemon.entries.filter(\.isFinding).allSatisfy { $0.verdict == "expected" },
+            "\(daemon.entries.listing)"
+        )
         try world.expect(0, "check")
         try file.write(Array("ONE\ntwo\nthree\n".utf8))
         let entry = try daemon.change("content", on: file)
@@ -91,7 +94,10 @@ import Testing
         try file.setModified(timespec(tv_sec: 1, tv_nsec: 0))
         try file.link(to: world.outside.appending("file"))
         try world.mark(daemon)
-        #expect(daemon.entries.filter(\.isFinding).allSatisfy { $0.verdict == "expected" }, "\(daemon.entries.listing)")
+        #expect(
+            daemon.entries.filter(\.isFinding).allSatisfy { $0.verdict == "expected" },
+            "\(daemon.entries.listing)"
+        )
         try world.expect(0, "check")
         try file.append([1])
         #expect(try daemon.change("content", on: file).verdict == "unauthorized")

@@ -85,7 +85,10 @@ import Testing
         #expect(try world.history("--event", "change").changes(on: world.compiler) == [entry])
 
         let report = try world.document(4, "check")
-        #expect(report.findings.contains { $0.path == world.compiler && $0.change == "transient" }, "\(report.pretty)")
+        #expect(
+            report.findings.contains { $0.path == world.compiler && $0.change == "transient" },
+            "\(report.pretty)"
+        )
         for finding in daemon.entries.filter(\.isFinding) {
             try world.expect(0, "baseline", "accept", "--seq", "\(finding.seq)", "--reason", "an exercise")
         }
@@ -100,12 +103,17 @@ import Testing
         try world.createBaseline()
         let daemon = try world.watch()
         try swap.act(world)
-        let first = try daemon.entry("something on \(world.compiler)") { $0.isFinding && $0.path == world.compiler }
+        let first = try daemon.entry("something on \(world.compiler)") {
+            $0.isFinding && $0.path == world.compiler
+        }
         #expect(first.verdict == "unauthorized", "\(first)")
         try world.mark(daemon)
         try daemon.terminate()
         if first.change != "transient" {
-            #expect(daemon.entries.contains { $0.event == "resolved" && $0.path == world.compiler }, "\(daemon.entries.listing)")
+            #expect(
+                daemon.entries.contains { $0.event == "resolved" && $0.path == world.compiler },
+                "\(daemon.entries.listing)"
+            )
         }
         try world.verifyHistory()
     }

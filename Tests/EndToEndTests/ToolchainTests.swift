@@ -25,20 +25,28 @@ import Testing
         let expected: [(path: String, pack: String)] = [
             ("/usr/bin/gcc", "gcc"), ("/usr/bin/g++", "gcc"), ("/usr/bin/ld", "gcc"), ("/usr/bin/as", "gcc"),
             ("/etc/ld.so.conf", "glibc"), ("/usr/lib/x86_64-linux-gnu/libc.so.6", "glibc"),
-            ("/usr/lib/aarch64-linux-gnu/libc.so.6", "glibc"), ("/usr/bin/python3", "python"), ("/usr/bin/git", "git"),
+            ("/usr/lib/aarch64-linux-gnu/libc.so.6", "glibc"), ("/usr/bin/python3", "python"),
+            ("/usr/bin/git", "git"),
         ]
         let there = expected.filter { isThere($0.path) }
         let on = (report["scope"]?.object?["packs"]?.elements ?? []).compactMap(\.text)
         #expect(Set(on).isSuperset(of: there.map(\.pack)), "\(on)")
         for tool in there {
-            let shown = try TestSupport.run(world.program, ["baseline", "show", tool.path, "--format", "json"] + options)
+            let shown = try TestSupport.run(
+                world.program,
+                ["baseline", "show", tool.path, "--format", "json"] + options
+            )
             #expect(shown.status == .exited(0), "\(tool.path): \(shown)")
             let record = try #require((try? JSON(parsing: shown.output))?.object)
             #expect(record["rule"]?.text?.hasPrefix(tool.pack + ".") == true, "\(record.pretty)")
             try expectFinalTarget(of: tool.path, options, world)
         }
 
-        let checked = try TestSupport.run(world.program, ["check", "--format", "json"] + options, timeout: 600)
+        let checked = try TestSupport.run(
+            world.program,
+            ["check", "--format", "json"] + options,
+            timeout: 600
+        )
         #expect(checked.status == .exited(0), "\(checked.text.prefix(4_000))\(checked.errorText)")
         let verified = try TestSupport.run(world.program, ["baseline", "verify"] + options)
         #expect(verified.status == .exited(0), "\(verified)")

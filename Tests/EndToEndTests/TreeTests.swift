@@ -45,7 +45,10 @@ import Testing
         try library.appending("a.so").append([1])
         try daemon.change("content", on: library.appending("a.so"))
         try daemon.terminate()
-        #expect(!daemon.entries.contains { $0.path?.isWithin(world.outside) ?? false }, "\(daemon.entries.listing)")
+        #expect(
+            !daemon.entries.contains { $0.path?.isWithin(world.outside) ?? false },
+            "\(daemon.entries.listing)"
+        )
         try world.verifyHistory()
     }
 
@@ -61,7 +64,9 @@ import Testing
             (entry.event == "resolved" || entry.change == "replaced") && entry.path == library
         }
         try library.appending("a.so").write(Array("another\n".utf8))
-        try daemon.entry("another file of the name") { $0.isChange && $0.path == library.appending("a.so") && $0.after != nil }
+        try daemon.entry("another file of the name") {
+            $0.isChange && $0.path == library.appending("a.so") && $0.after != nil
+        }
         try daemon.terminate()
         try world.verifyHistory()
     }
@@ -79,10 +84,18 @@ import Testing
         }
         try renamed.appending("a.so").append([1])
         try daemon.entry("what happens under the new name") {
-            $0.path == renamed.appending("a.so") && $0.after?["digest"]?.text == digestText(of: Array("library a\n".utf8) + [1])
+            $0.path == renamed.appending("a.so")
+                && $0.after?["digest"]?.text == digestText(of: Array("library a\n".utf8) + [1])
         }
         try daemon.terminate()
-        try world.expect(3, "check", "--path", world.text(renamed.appending("b.so")), "--path", world.text(library.appending("b.so")))
+        try world.expect(
+            3,
+            "check",
+            "--path",
+            world.text(renamed.appending("b.so")),
+            "--path",
+            world.text(library.appending("b.so"))
+        )
         try world.verifyHistory()
     }
 
@@ -115,7 +128,9 @@ import Testing
         try world.outside.appending("deep").appending("neighbour").write([1])
         try world.mark(daemon)
         try daemon.terminate()
-        #expect(!daemon.entries.contains { $0.path == world.outside.appending("deep").appending("neighbour") })
+        #expect(
+            !daemon.entries.contains { $0.path == world.outside.appending("deep").appending("neighbour") }
+        )
         try world.expect(4, "check")
         try world.verifyHistory()
     }

@@ -8,7 +8,9 @@ import Testing
 struct ChangeCase: CustomTestStringConvertible, Sendable {
     typealias Action = @Sendable (Millwarden) throws -> Void
 
-    /// One finding. Paths are relative to the world.
+    /// One finding.
+    ///
+    /// Paths are relative to the world.
     struct Expected: Sendable {
         var path: String
         var change: String
@@ -141,7 +143,11 @@ extension ChangeCase {
             },
             undo: restoreCompiler,
             expected: [
-                compiler("content", ["digest"], after: ["digest": digestText(of: Array("THE COMPILER\n".utf8))])
+                compiler(
+                    "content",
+                    ["digest"],
+                    after: ["digest": digestText(of: Array("THE COMPILER\n".utf8))]
+                )
             ],
             exit: 4
         ),
@@ -160,7 +166,12 @@ extension ChangeCase {
             act: { try $0.compiler.rename(to: $0.tools.appending("cc.old")) },
             undo: { try $0.tools.appending("cc.old").rename(to: $0.compiler) },
             expected: [
-                Expected(path: "tools/cc.old", change: "moved", from: "tools/cc", after: ["digest": compilerDigest])
+                Expected(
+                    path: "tools/cc.old",
+                    change: "moved",
+                    from: "tools/cc",
+                    after: ["digest": compilerDigest]
+                )
             ],
             exit: 3
         ),
@@ -217,7 +228,11 @@ extension ChangeCase {
             act: { try $0.tools.appending("new").write(implant) },
             undo: { try $0.tools.appending("new").delete() },
             expected: [
-                Expected(path: "tools/new", change: "added", after: ["type": "file", "digest": implantDigest])
+                Expected(
+                    path: "tools/new",
+                    change: "added",
+                    after: ["type": "file", "digest": implantDigest]
+                )
             ],
             exit: 1
         ),
@@ -239,7 +254,8 @@ extension ChangeCase {
                 try directory.appending("deep").write(implant)
             },
             expected: [
-                added("tools/1", "directory"), added("tools/1/2", "directory"), added("tools/1/2/3", "directory"),
+                added("tools/1", "directory"), added("tools/1/2", "directory"),
+                added("tools/1/2/3", "directory"),
                 added("tools/1/2/3/4", "directory"), added("tools/1/2/3/4/5", "directory"),
                 Expected(path: "tools/1/2/3/4/5/deep", change: "added", after: ["digest": implantDigest]),
             ],
@@ -262,7 +278,9 @@ extension ChangeCase {
             name: "a directory moved out",
             act: { try $0.tools.appending("lib").rename(to: $0.outside.appending("lib")) },
             undo: { try $0.outside.appending("lib").rename(to: $0.tools.appending("lib")) },
-            expected: [removed("tools/lib", "directory"), removed("tools/lib/a.so"), removed("tools/lib/b.so")],
+            expected: [
+                removed("tools/lib", "directory"), removed("tools/lib/a.so"), removed("tools/lib/b.so"),
+            ],
             exit: 2
         ),
     ]

@@ -25,7 +25,9 @@ final class Daemon {
         self.owner = owner
         notifications = try NotifySocket(at: try TemporaryDirectory())
         var environment = ["NOTIFY_SOCKET": notifications.address, "LANG": "C.UTF-8"]
-        for name in ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"] { environment[name] = environmentVariable(name) }
+        for name in ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"] {
+            environment[name] = environmentVariable(name)
+        }
         let line = owner.command(["watch", "--format", format])
         child = try ChildProcess(line[0], Array(line.dropFirst()), environment: environment)
     }
@@ -91,7 +93,9 @@ final class Daemon {
         try body()
     }
 
-    /// Ends it as systemd does, and gives every entry it printed. It has to exit with 0.
+    /// Ends it as systemd does, and gives every entry it printed.
+    ///
+    /// It has to exit with 0.
     @discardableResult
     func terminate(location: SourceLocation = #_sourceLocation) throws -> [LogEntry] {
         child.send(SIGTERM)

@@ -10,7 +10,13 @@ extension RawPath {
         try unsafe call { from in
             unsafe terminated.withUnsafeBytes { buffer in
                 guard let to = buffer.baseAddress else { return -1 }
-                return unsafe mw_renameat2(AT_FDCWD, from, AT_FDCWD, to.assumingMemoryBound(to: CChar.self), flags)
+                return unsafe mw_renameat2(
+                    AT_FDCWD,
+                    from,
+                    AT_FDCWD,
+                    to.assumingMemoryBound(to: CChar.self),
+                    flags
+                )
             }
         }
     }
@@ -53,10 +59,14 @@ extension RawPath {
     func truncate(to size: Int) throws(Errno) { try unsafe call { unsafe CLinux.truncate($0, off_t(size)) } }
 
     /// The access time stays.
-    func setModified(_ time: timespec) throws(Errno) { try setTimes([timespec(tv_sec: 0, tv_nsec: omitted), time]) }
+    func setModified(_ time: timespec) throws(Errno) {
+        try setTimes([timespec(tv_sec: 0, tv_nsec: omitted), time])
+    }
 
     /// The modification time stays.
-    func setAccessed(_ time: timespec) throws(Errno) { try setTimes([time, timespec(tv_sec: 0, tv_nsec: omitted)]) }
+    func setAccessed(_ time: timespec) throws(Errno) {
+        try setTimes([time, timespec(tv_sec: 0, tv_nsec: omitted)])
+    }
 
     /// The access time and the modification time.
     func setTimes(_ times: [timespec]) throws(Errno) {
@@ -96,7 +106,8 @@ let netRawCapability: [UInt8] = littleEndian([0x0200_0001, 0x2000, 0, 0, 0])
 func accessList(readableBy uid: UInt32) -> [UInt8] {
     let everybody: UInt32 = 0xFFFF_FFFF
     let entries: [(tag: UInt32, permissions: UInt32, id: UInt32)] = [
-        (0x01, 7, everybody), (0x02, 4, uid), (0x04, 5, everybody), (0x10, 5, everybody), (0x20, 5, everybody),
+        (0x01, 7, everybody), (0x02, 4, uid), (0x04, 5, everybody), (0x10, 5, everybody),
+        (0x20, 5, everybody),
     ]
     return littleEndian([2] + entries.flatMap { [$0.tag | $0.permissions << 16, $0.id] })
 }

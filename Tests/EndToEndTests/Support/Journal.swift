@@ -29,7 +29,9 @@ import Testing
 
     deinit { unsafe sd_journal_close(handle) }
 
-    /// The entries of one chain value, once there is one; all that are there then. Waits for journald, not for a clock.
+    /// The entries of one chain value, once there is one; all that are there then.
+    ///
+    /// Waits for journald, not for a clock.
     func entries(chain: String, seconds: Int = 30) throws -> [[String: [[UInt8]]]] {
         unsafe sd_journal_flush_matches(handle)
         let match = "MILLWARDEN_CHAIN=" + chain
@@ -79,7 +81,8 @@ private final class JournalService: @unchecked Sendable {
     private let child: ChildProcess?
 
     private init() {
-        guard !Journal.isListening, isExecutable(Self.program), let child = try? ChildProcess(Self.program) else {
+        guard !Journal.isListening, isExecutable(Self.program), let child = try? ChildProcess(Self.program)
+        else {
             child = nil
             return
         }

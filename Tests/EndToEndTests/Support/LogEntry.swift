@@ -6,11 +6,16 @@ struct LogEntry: Equatable, CustomStringConvertible {
     let json: JSONObject
 
     /// The complete lines of an output.
-    static func parse(lines output: [UInt8], location: SourceLocation = #_sourceLocation) throws -> [LogEntry] {
+    static func parse(lines output: [UInt8], location: SourceLocation = #_sourceLocation) throws -> [LogEntry]
+    {
         try output.split(separator: UInt8(ascii: "\n")).map { line in
             let object = (try? JSON(parsing: line))?.object
             return LogEntry(
-                json: try #require(object, "not a JSON object: \(jsonText(Array(line)).text)", sourceLocation: location)
+                json: try #require(
+                    object,
+                    "not a JSON object: \(jsonText(Array(line)).text)",
+                    sourceLocation: location
+                )
             )
         }
     }

@@ -36,13 +36,18 @@ final class Millwarden {
     static let compilerText = Array("the compiler\n".utf8)
     static let linkerText = Array("the linker\n".utf8)
 
+    /// Makes a world of its own in a temporary directory.
+    ///
     /// - Parameter launcher: A command in front of the program's own.
+    /// - Throws: The errno of what could not be made.
     init(launcher: [String] = []) throws {
         home = try TemporaryDirectory()
         self.launcher = launcher
         program = builtProduct("millwarden")
         try #require(isExecutable(program), "\(program) is missing: `swift build` makes it")
-        for directory in ["tools", "tools/lib", "settings", "marks", "outside"] { try home.makeDirectory(directory) }
+        for directory in ["tools", "tools/lib", "settings", "marks", "outside"] {
+            try home.makeDirectory(directory)
+        }
         try home.write("tools/cc", Self.compilerText, mode: 0o755)
         try home.write("tools/ld", Self.linkerText, mode: 0o755)
         try home.write("tools/as", "the assembler\n", mode: 0o755)
@@ -50,7 +55,9 @@ final class Millwarden {
         try home.write("tools/lib/b.so", "library b\n")
         try home.symlink("tools/alias", to: "cc")
         try home.write("settings/app.conf", "answer = 42\n")
-        for file in [compiler, linker, tools.appending("as"), configuration] { try file.setModified(Self.modified) }
+        for file in [compiler, linker, tools.appending("as"), configuration] {
+            try file.setModified(Self.modified)
+        }
         try home.write("rules.yaml", demonstrationPack())
     }
 
@@ -88,9 +95,16 @@ final class Millwarden {
     var globalOptions: [String] { ["--rules", text(rules), "--state-dir", text(state)] }
 
     /// Runs a command of the program to its end.
-    func run(_ arguments: [String], environment: [String: String]? = nil, timeout: Int = 120) throws -> ProcessResult {
+    func run(_ arguments: [String], environment: [String: String]? = nil, timeout: Int = 120) throws
+        -> ProcessResult
+    {
         let line = command(arguments)
-        return try TestSupport.run(line[0], Array(line.dropFirst()), environment: environment, timeout: timeout)
+        return try TestSupport.run(
+            line[0],
+            Array(line.dropFirst()),
+            environment: environment,
+            timeout: timeout
+        )
     }
 
     func run(_ arguments: String...) throws -> ProcessResult { try run(arguments) }
@@ -120,7 +134,11 @@ final class Millwarden {
         let result = try run(arguments + ["--format", "json"])
         #expect(result.status == .exited(status), "\(arguments): \(result)", sourceLocation: location)
         let object = (try? JSON(parsing: result.output))?.object
-        return try #require(object, "\(arguments) printed no JSON object: \(result)", sourceLocation: location)
+        return try #require(
+            object,
+            "\(arguments) printed no JSON object: \(result)",
+            sourceLocation: location
+        )
     }
 
     /// `baseline create`, which has to succeed.
@@ -155,17 +173,23 @@ final class Millwarden {
         return daemon
     }
 
-    /// Makes a file whose appearance is expected and waits for its entry. What happened before is reported by then.
+    /// Makes a file whose appearance is expected and waits for its entry.
+    ///
+    /// What happened before is reported by then.
     func mark(_ daemon: Daemon, location: SourceLocation = #_sourceLocation) throws {
         marks += 1
         let file = path.appending("marks").appending("mark-\(marks)")
         try file.write(Array("\(marks)\n".utf8))
-        try daemon.entry("the sentinel \(file)", location: location) { $0.event == "change" && $0.path == file }
+        try daemon.entry("the sentinel \(file)", location: location) {
+            $0.event == "change" && $0.path == file
+        }
     }
 
     // MARK: Words
 
-    /// A path of this test as a command-line argument. Its bytes are valid UTF-8 wherever `TMPDIR` is.
+    /// A path of this test as a command-line argument.
+    ///
+    /// Its bytes are valid UTF-8 wherever `TMPDIR` is.
     func text(_ path: RawPath) -> String { jsonText(path.bytes).text }
 
     /// A path as a glob that means it literally, inside a YAML string in single quotes.
@@ -195,7 +219,11 @@ extension ProcessResult {
         let lines = errorText.split(separator: "\n")
         #expect(lines.count == 1, "one sentence: \(self)", sourceLocation: location)
         #expect(errorText.hasPrefix("millwarden: "), "\(self)", sourceLocation: location)
-        #expect(errorText.last == "\n" && !errorText.dropLast().hasSuffix("."), "\(self)", sourceLocation: location)
+        #expect(
+            errorText.last == "\n" && !errorText.dropLast().hasSuffix("."),
+            "\(self)",
+            sourceLocation: location
+        )
         for word in words {
             #expect(errorText.contains(word), "expected \(word): \(self)", sourceLocation: location)
         }

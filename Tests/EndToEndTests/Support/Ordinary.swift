@@ -13,11 +13,18 @@ enum Ordinary {
     /// - Throws: The cancellation of the test, where root cannot become somebody else here.
     static func world() throws -> Millwarden {
         guard isRoot else { return try Millwarden() }
-        let launcher = ["setpriv", "--reuid=\(uid)", "--regid=\(uid)", "--clear-groups", "--inh-caps=-all", "--"]
+        let launcher = [
+            "setpriv", "--reuid=\(uid)", "--regid=\(uid)", "--clear-groups", "--inh-caps=-all", "--",
+        ]
         let world = try Millwarden(launcher: launcher)
         try world.path.setMode(0o755)
         try world.adoptEverything()
-        guard let tried = try? TestSupport.run(launcher[0], Array(launcher.dropFirst()) + [world.program, "--version"]) else {
+        guard
+            let tried = try? TestSupport.run(
+                launcher[0],
+                Array(launcher.dropFirst()) + [world.program, "--version"]
+            )
+        else {
             try Test.cancel("there is no setpriv(1) to become nobody with")
         }
         guard tried.status == .exited(0) else {
@@ -35,7 +42,10 @@ extension Millwarden {
 
     func adoptEverything() throws {
         try adopt(path)
-        let result = try TestSupport.run("chown", ["-R", "-h", "\(Ordinary.uid):\(Ordinary.uid)", text(path)])
+        let result = try TestSupport.run(
+            "chown",
+            ["-R", "-h", "\(Ordinary.uid):\(Ordinary.uid)", text(path)]
+        )
         try #require(result.status == .exited(0), "\(result)")
     }
 
@@ -65,7 +75,9 @@ final class SmallDisk {
         self.place = place
         let name = jsonText(place.bytes).text
         let result = try run("mount", ["-t", "tmpfs", "-o", "size=\(kibibytes)k,mode=0700", "tmpfs", name])
-        guard result.status == .exited(0) else { try Test.cancel("cannot mount a tmpfs here: \(result.errorText)") }
+        guard result.status == .exited(0) else {
+            try Test.cancel("cannot mount a tmpfs here: \(result.errorText)")
+        }
     }
 
     deinit { _ = try? run("umount", ["-l", jsonText(place.bytes).text]) }
