@@ -56,7 +56,9 @@ package struct Check<Tree: FileTree> {
         -> CheckReport
     {
         let started = clock()
-        let result = try survey.run(options.survey, progress: progress)
+        var asked = options.survey
+        asked.grownLogs = try history.grownLogs(under: rules.rules)
+        let result = try survey.run(asked, progress: progress)
         var report = CheckReport(
             host: host,
             started: started,

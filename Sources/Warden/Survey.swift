@@ -18,6 +18,8 @@ package struct SurveyOptions: Sendable {
     package var subtree: RawPath?
     /// What changed inside this gap raised no event.
     package var gap: Int64?
+    /// Logs that grew since the baseline: `History.grownLogs`.
+    package var grownLogs: [RawPath: Standing] = [:]
 
     package init() {}
 
@@ -125,6 +127,7 @@ package struct Survey<Tree: FileTree>: Sendable {
             baseline: baseline,
             isQuick: options.isQuick,
             filter: RecordFilter(options),
+            grownLogs: options.grownLogs,
             willList: willList,
             progress: progress
         )
@@ -252,6 +255,7 @@ final class SurveyShared: Sendable {
     let baseline: BaselineReader
     let isQuick: Bool
     let filter: RecordFilter
+    let grownLogs: [RawPath: Standing]
     let willList: (@Sendable (RawPath, borrowing OwnedDescriptor) -> Void)?
     let progress: SurveyProgress?
     /// The first damage of the baseline that a worker met; it ends the survey.
@@ -264,6 +268,7 @@ final class SurveyShared: Sendable {
         baseline: BaselineReader,
         isQuick: Bool,
         filter: RecordFilter,
+        grownLogs: [RawPath: Standing],
         willList: (@Sendable (RawPath, borrowing OwnedDescriptor) -> Void)?,
         progress: SurveyProgress?
     ) {
@@ -272,6 +277,7 @@ final class SurveyShared: Sendable {
         self.baseline = baseline
         self.isQuick = isQuick
         self.filter = filter
+        self.grownLogs = grownLogs
         self.willList = willList
         self.progress = progress
     }

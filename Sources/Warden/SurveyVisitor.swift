@@ -27,10 +27,12 @@ enum Examination: Sendable {
         of path: RawPath,
         recorded: Record?,
         rule: Rule?,
+        prefix: UInt64? = nil,
         with examiner: inout Examiner<some FileTree>
     ) {
         do {
-            let options = ExamineOptions(for: rule, recorded: recorded?.state.attributes)
+            var options = ExamineOptions(for: rule, recorded: recorded?.state.attributes)
+            options.prefix = prefix ?? options.prefix
             self = try examiner.examine(path, options: options).map(Examination.found) ?? .absent
         } catch {
             self = .failed(error)
@@ -162,15 +164,19 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         _ outcome: inout UnitOutcome
     ) throws(BaselineError) -> Bool {
         outcome.examined += 1
-        if shared.isQuick, isUntouched(entry, view, in: descriptor) {
+        let rule = shared.rules.rules[entry.rule]
+        // What names a directory holds, its status does not tell for certain; there are few of these.
+        if shared.isQuick, rule.profile != .directory, isUntouched(entry, view, in: descriptor) {
             outcome.skipped += 1
             return false
         }
-        let rule = shared.rules.rules[entry.rule]
         // Only these two profiles need to know the record before the file is read.
         let needsRecord = rule.profile == .appendOnly || rule.profile == .directory
-        let recorded = needsRecord ? try view.decode().state.attributes : nil
-        let options = needsRecord ? ExamineOptions(for: rule, recorded: recorded) : ExamineOptions()
+        let recorded = needsRecord ? try view.decode() : nil
+        var options = ExamineOptions()
+        if let recorded { options = ExamineOptions(for: rule, recorded: recorded.state.attributes) }
+        let last = recorded.flatMap { LastObserved(shared.grownLogs[$0.path], rule: rule) }
+        if let last { options.prefix = last.size }
         let examined: Examined?
         do {
             examined = try examiner.examine(entry.name, in: descriptor, hint: entry.type, options: options)
@@ -184,10 +190,43 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
             return false
         }
         outcome.bytes += examined.bytesRead
+        armNames(examined, rule, entry.name, recorded?.path, in: descriptor)
+        if let last, var recorded {
+            let compared = last.comparison(
+                baseline: recorded.state.attributes,
+                observation: examined.observation
+            )
+            if let attributes = compared.recorded { recorded.state = .examined(attributes, isRacy: false) }
+            outcome.differences.append(
+                Difference(
+                    path: recorded.path,
+                    ruleIndex: entry.rule,
+                    recorded: recorded,
+                    observation: compared.observation,
+                    isRacy: examined.isRacy
+                )
+            )
+            return examined.bytesRead >= largeFile
+        }
         encoded.removeAll(keepingCapacity: true)
         StateCodec.append(examined.attributes, to: &encoded)
         if !view.hasState(encoded[...]) { try differs(examined, view, entry.rule, &outcome) }
         return examined.bytesRead >= largeFile
+    }
+
+    /// A directory whose names count is watched although nothing in it is selected by itself.
+    private func armNames(
+        _ examined: Examined,
+        _ rule: Rule,
+        _ name: ArraySlice<UInt8>,
+        _ path: RawPath?,
+        in descriptor: borrowing OwnedDescriptor
+    ) {
+        guard rule.profile == .directory, examined.attributes.type == .directory, let path,
+            let willList = shared.willList,
+            let directory = try? examiner.tree.openDirectory(name, in: descriptor)
+        else { return }
+        willList(path, directory)
     }
 
     private mutating func examineNew(

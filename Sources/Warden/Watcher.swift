@@ -70,6 +70,8 @@ package final class Watcher<Tree: FileTree> {
 
     var rules: RuleSet { setup.rules }
     var matcher: Matcher
+    /// Some rule looks at the names in a directory.
+    let hasNameRules: Bool
     var baseline: BaselineReader
     var cursor: BaselineCursor
     var examiner: Examiner<Tree>
@@ -122,6 +124,7 @@ package final class Watcher<Tree: FileTree> {
         self.baseline = baseline
         self.cursor = baseline.makeCursor()
         self.examiner = Examiner(tree: tree, clock: setup.clock)
+        self.hasNameRules = setup.rules.rules.contains { $0.profile == .directory }
         self.settle = Settle(timing: setup.timing)
         self.pulse = Pulse(directory: setup.stateDirectory, interval: manager.watchdogInterval)
     }

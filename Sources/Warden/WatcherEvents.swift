@@ -42,7 +42,11 @@ extension Watcher {
         let step = step(path)
         let isSelected = step.rule != nil || linked[path] != nil
         let isDirectory = event.mask.contains(.isDirectory)
-        let leads = isDirectory && (step.below != nil || linkedDirectories.contains(path))
+        let leads =
+            isDirectory && (step.below != nil || linkedDirectories.contains(path) || countsNames(step.rule))
+        if hasNameRules, event.mask.isOfNames, countsNames(self.step(path.parent).rule) {
+            note(path.parent, .attributes, at: moment)
+        }
 
         if event.mask.contains(.movedFrom) {
             rename.depart(event.cookie, .init(path: path, isDirectory: isDirectory))
@@ -94,6 +98,11 @@ extension Watcher {
         return (try? baseline.record(for: path, with: &cursor)) ?? nil != nil
     }
 
+    /// The rule looks at the names in a directory, and not at what they stand for.
+    private func countsNames(_ rule: Int?) -> Bool {
+        rule.map { rules.rules[$0].profile == .directory } ?? false
+    }
+
     /// What the rules say of a path, from the root down.
     func step(_ path: RawPath) -> MatchStep<Matcher.State> {
         matcher.find(path)
@@ -140,7 +149,7 @@ extension Watcher {
                     }
                     note(path, origin == nil ? .appeared : .movedHere(from: origin), at: moment)
                 }
-                let leads = step.below != nil || linkedDirectories.contains(path)
+                let leads = step.below != nil || linkedDirectories.contains(path) || countsNames(step.rule)
                 if leads, entry.type == nil || entry.type == .directory { stack.append(path) }
             }
         }
@@ -196,4 +205,7 @@ extension WatchMask {
     static let scope: WatchMask = [
         .create, .delete, .movedFrom, .movedTo, .modify, .closeWrite, .attrib, .onlyDirectory,
     ]
+
+    /// A name came into a directory or left it.
+    var isOfNames: Bool { !isDisjoint(with: [.create, .delete, .movedFrom, .movedTo]) }
 }

@@ -42,8 +42,17 @@ extension Watcher {
     private func outcome(of settled: Settled, moved: inout Set<RawPath>) throws -> Outcome? {
         let recorded = try baseline.record(for: settled.path, with: &cursor)
         guard let rule = rule(for: settled.path, recorded: recorded) else { return nil }
+        let grown =
+            rule.profile == .appendOnly
+            ? LastObserved(try setup.history.currentStanding(settled.path), rule: rule) : nil
         let examined: Examined?
-        switch Examination(of: settled.path, recorded: recorded, rule: rule, with: &examiner) {
+        switch Examination(
+            of: settled.path,
+            recorded: recorded,
+            rule: rule,
+            prefix: grown?.size,
+            with: &examiner
+        ) {
         case .found(let found): examined = found
         case .absent: examined = nil
         case .failed(let failure):
@@ -56,11 +65,15 @@ extension Watcher {
         let origin = try origin(of: settled, recorded: recorded, examined: examined)
         var touches = settled.touches
         if settled.onto != nil { touches.cameAndLeft = false }
+        var compared = (recorded: recorded?.state.attributes, observation: examined?.observation ?? .absent)
+        if let grown, examined != nil {
+            compared = grown.comparison(baseline: compared.recorded, observation: compared.observation)
+        }
         let subject = Subject(
             path: settled.path,
             rule: rule,
-            recorded: recorded?.state.attributes,
-            observation: examined?.observation ?? .absent,
+            recorded: compared.recorded,
+            observation: compared.observation,
             touches: touches,
             via: recorded?.via,
             from: origin?.path
@@ -70,7 +83,7 @@ extension Watcher {
             finding?.before = origin.state.attributes
             moved.insert(origin.path)
         }
-        if finding?.change.isPassing ?? false, touches.writes == 0, try isReturn(settled) { finding = nil }
+        if finding?.change.isPassing ?? false, touches.writes == 0, try isReturn(settled) { return nil }
         // What equals the baseline is not urgent: more of the same story may follow, and becomes one row with it.
         if finding?.change.isPassing ?? true, !settled.wasHeld, recorded != nil, settled.touches != .none {
             settle.hold(settled, at: setup.bootClock())
@@ -240,6 +253,8 @@ extension Watcher {
         let survey = Survey(tree: tree, rules: rules, baseline: baseline, clock: setup.clock)
         let watcher = Unchecked(self)
         manager.extend(microseconds: 60_000_000)
+        var options = options
+        options.grownLogs = try setup.history.grownLogs(under: rules.rules)
         let result = try survey.run(
             options,
             willList: { directory, descriptor in

@@ -56,8 +56,8 @@ import Testing
         )
         try world.expect(0, "check")
         try file.write(Array("ONE\ntwo\nthree\n".utf8))
-        let entry = try daemon.change("content", on: file)
-        #expect(entry.verdict == "unauthorized", "\(entry)")
+        let entry = try daemon.entry("the rewrite") { $0.isFinding && $0.verdict == "unauthorized" }
+        #expect(entry.path == file && entry.change == "content", "\(entry)")
         try daemon.terminate()
         try world.expect(4, "check")
     }
