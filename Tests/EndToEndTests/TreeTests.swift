@@ -150,22 +150,22 @@ import Testing
         try world.verifyHistory()
     }
 
-    /// More new names than anybody keeps apart: the directory is listed instead, and nothing is lost.
+    /// However many new names come, what is recorded does not wait behind them, and none of them is lost.
     @Test func aFloodOfNewNamesHidesNothing() throws {
         try world.createBaseline()
         let daemon = try world.watch()
         let flood = world.tools.appending("flood")
         try flood.makeDirectory()
         try daemon.paused {
-            for number in 0..<5_000 { try flood.appending("\(number)").write([]) }
+            for number in 0..<1_000 { try flood.appending("\(number)").write([]) }
             try world.compiler.append([1])
         }
         try daemon.change("content", on: world.compiler)
-        try daemon.change("added", on: flood.appending("4999"))
+        try daemon.change("added", on: flood.appending("999"))
         try daemon.terminate()
         let added = try world.history("--event", "change").filter { $0.path?.parent == flood }
-        #expect(added.count == 5_000)
-        #expect(Set(added.compactMap(\.path)).count == 5_000)
+        #expect(added.count == 1_000)
+        #expect(Set(added.compactMap(\.path)).count == 1_000)
         try world.verifyHistory()
     }
 }
