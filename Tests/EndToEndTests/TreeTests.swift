@@ -161,7 +161,6 @@ import Testing
             try world.compiler.append([1])
         }
         try daemon.change("content", on: world.compiler)
-        try daemon.change("added", on: flood.appending("999"))
         try daemon.terminate()
         let added = try world.history("--event", "change").filter { $0.path?.parent == flood }
         #expect(added.count == 1_000)
