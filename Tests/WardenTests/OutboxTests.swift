@@ -110,8 +110,9 @@ struct OutboxTests {
         try outbox.start(name: "test")
         reader.awaitsHanging()
         #expect(!outbox.stop(patience: 1_000_000))
-        reader.release()
 
+        // The end of the process would end the thread; here it has to hang on until all is looked at.
+        defer { reader.release() }
         let journal = Journal()
         let next = try Outbox(history: history, publisher: journal, marks: true)
         try next.start(name: "next")
