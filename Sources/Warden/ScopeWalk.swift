@@ -65,19 +65,13 @@ package struct ScopeWalk<Tree: FileTree>: Sendable {
     let tree: Tree
     let rules: RuleSet
     let jobs: Int
-    /// Asked of every regular file; nil where everything can be read anyway.
-    let refusal: (@Sendable (ArraySlice<UInt8>, borrowing OwnedDescriptor) -> Errno?)?
+    /// Asked of every regular file, why it cannot be read; nil where everything can be read anyway.
+    package var refusal: (@Sendable (ArraySlice<UInt8>, borrowing OwnedDescriptor) -> Errno?)?
 
-    package init(
-        tree: Tree,
-        rules: RuleSet,
-        jobs: Int,
-        refusal: (@Sendable (ArraySlice<UInt8>, borrowing OwnedDescriptor) -> Errno?)? = nil
-    ) {
+    package init(tree: Tree, rules: RuleSet, jobs: Int) {
         self.tree = tree
         self.rules = rules
         self.jobs = jobs
-        self.refusal = refusal
     }
 
     package func run() -> ScopeFacts {

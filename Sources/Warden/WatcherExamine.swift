@@ -177,7 +177,8 @@ extension Watcher {
         let scope = still.keys.sorted()
         let detail =
             isLimit
-            ? "no watches are left; raise fs.inotify.max_user_watches and restart the service"
+            ? "no watches are left; `millwarden doctor` says who uses them and how many are needed; raise the limit, "
+                + "then restart the service"
             : "cannot be watched: \(still[scope[0]]?.message ?? "unknown"); give the service read permission"
         let gap: Gap
         do {

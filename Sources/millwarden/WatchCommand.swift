@@ -102,7 +102,7 @@ struct WatchCommand: ParsableCommand {
         } catch {
             throw CommandFailure(
                 ExitStatus.software,
-                "cannot use inotify: \(error); if other programs use all instances, raise fs.inotify.max_user_instances"
+                "cannot use inotify: \(error); `millwarden doctor` says who uses all instances and how to raise their number"
             )
         }
     }
