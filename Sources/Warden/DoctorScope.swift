@@ -98,7 +98,8 @@ extension DoctorFacts {
         return DoctorFinding(
             "scope-unreadable",
             .warning,
-            "\(plural(scope.unreadable, "path")) of \(scope.paths) in scope cannot be read",
+            "\(plural(scope.unreadable, "path")) in scope cannot be read, nor what is below, beside \(scope.paths) that were "
+                + "found",
             details: scope.firstUnreadable.map { "\($0.path): \($0.message)" },
             paths: scope.firstUnreadable.map(\.path),
             fixes: privileges.uid == 0 ? [] : [.command("sudo millwarden doctor")]

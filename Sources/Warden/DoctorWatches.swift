@@ -30,12 +30,13 @@ extension DoctorFacts {
                 "unknown: \(plural(watches.unseen, "process", "processes")) of this user could not be looked into"
             )
         }
-        let verb = level == .problem ? "the watches do not suffice" : "watches"
+        let lead = level == .problem ? "too few watches: " : level == .warning ? "watches run short: " : ""
         return DoctorFinding(
             "watch-limit",
             level,
-            "\(verb): \(plural(budget.needed, "directory is", "directories are")) to be watched, other programs of "
-                + "uid \(privileges.uid) hold \(budget.usedByOthers), and fs.inotify.max_user_watches is \(limit)",
+            lead
+                + "\(plural(budget.needed, "directory is", "directories are")) to be watched, other programs of uid "
+                + "\(privileges.uid) hold \(budget.usedByOthers), and fs.inotify.max_user_watches is \(limit)",
             details: details,
             fixes: level == .ok ? [] : sysctl("watches", "fs.inotify.max_user_watches", budget.recommended)
         )

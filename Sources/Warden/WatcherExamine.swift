@@ -289,6 +289,9 @@ extension Watcher {
     }
 
     private func record(_ result: SurveyResult, _ options: SurveyOptions) throws -> Int {
+        if !options.isRestricted {
+            board.noteSurvey(unexamined: result.unexamined.count, notEntered: result.notEntered)
+        }
         var outcomes = result.deviations.map {
             Outcome(path: $0.finding.path, rule: $0.subject.rule, finding: $0.finding, state: $0.state)
         }
