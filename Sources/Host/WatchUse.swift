@@ -18,9 +18,12 @@ package struct WatchUser: Hashable, Sendable {
 
 /// The limits of inotify (inotify(7)), and who uses how much of them.
 package struct WatchUse: Hashable, Sendable {
-    /// `fs.inotify.max_user_watches`, `max_user_instances` and `max_queued_events`.
+    /// The smaller one of the host's limit and that of this user namespace, and which one that is.
     package var watchLimit: Fact<Int>
+    package var watchKey = "fs.inotify.max_user_watches"
     package var instanceLimit: Fact<Int>
+    package var instanceKey = "fs.inotify.max_user_instances"
+    /// `fs.inotify.max_queued_events`.
     package var queueLimit: Fact<Int>
     /// The processes of this user that hold an instance, those with the most watches first: the limits are a user's.
     package var users: [WatchUser] = []
@@ -46,6 +49,7 @@ package struct WatchUse: Hashable, Sendable {
             },
             queueLimit: Fact { () throws(Errno) in try files.number(limits.appending("max_queued_events")) }
         )
+        use.lowerToNamespace(files)
         let processes = (try? files.names(in: "/proc")) ?? []
         for name in processes {
             guard let pid = decimal(name) else { continue }
@@ -53,6 +57,21 @@ package struct WatchUse: Hashable, Sendable {
         }
         use.users.sort { ($1.watches, $0.pid) < ($0.watches, $1.pid) }
         return use
+    }
+
+    /// A user namespace may have lower limits of its own (namespaces(7), /proc/sys/user).
+    private mutating func lowerToNamespace(_ files: HostFiles) {
+        if let host = watchLimit.value, let lower = try? files.number(own.appending("max_inotify_watches")),
+            lower < host
+        {
+            (watchLimit, watchKey) = (.known(lower), "user.max_inotify_watches")
+        }
+        if let host = instanceLimit.value,
+            let lower = try? files.number(own.appending("max_inotify_instances")),
+            lower < host
+        {
+            (instanceLimit, instanceKey) = (.known(lower), "user.max_inotify_instances")
+        }
     }
 
     private mutating func take(_ pid: Int, _ uid: UInt32, _ files: HostFiles) {
@@ -83,6 +102,7 @@ package struct WatchUse: Hashable, Sendable {
 }
 
 private let limits: RawPath = "/proc/sys/fs/inotify"
+private let own: RawPath = "/proc/sys/user"
 
 /// A name that is a number, as processes have in /proc.
 private func decimal(_ name: [UInt8]) -> Int? {

@@ -62,7 +62,7 @@ extension DoctorFacts {
         return DoctorFinding(
             "sandbox-\(name)",
             .problem,
-            "\(setting.key)=\(escaped(setting.value.utf8)) in the unit hides scope: \(loss)",
+            "the unit says \(setting.key)=\(escaped(setting.value.utf8)), which hides scope: \(loss)",
             details: ["\(setting.file):\(setting.line)"],
             paths: [setting.file],
             fixes: [

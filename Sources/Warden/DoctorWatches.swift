@@ -15,7 +15,7 @@ extension DoctorFacts {
         switch watches.watchLimit {
         case .known(let value): limit = value
         case .unknown(let reason):
-            return .unknown("watch-limit", "fs.inotify.max_user_watches", reason)
+            return .unknown("watch-limit", watches.watchKey, reason)
         }
         let used = budget.needed + budget.usedByOthers
         let level: DoctorFinding.Level = used > limit ? .problem : used > limit / 5 * 4 ? .warning : .ok
@@ -36,9 +36,9 @@ extension DoctorFacts {
             level,
             lead
                 + "\(plural(budget.needed, "directory is", "directories are")) to be watched, other programs of uid "
-                + "\(privileges.uid) hold \(budget.usedByOthers), and fs.inotify.max_user_watches is \(limit)",
+                + "\(privileges.uid) hold \(budget.usedByOthers), and \(watches.watchKey) is \(limit)",
             details: details,
-            fixes: level == .ok ? [] : sysctl("watches", "fs.inotify.max_user_watches", budget.recommended)
+            fixes: level == .ok ? [] : sysctl("watches", watches.watchKey, budget.recommended)
         )
     }
 
@@ -47,7 +47,7 @@ extension DoctorFacts {
         switch watches.instanceLimit {
         case .known(let value): limit = value
         case .unknown(let reason):
-            return .unknown("watch-instances", "fs.inotify.max_user_instances", reason)
+            return .unknown("watch-instances", watches.instanceKey, reason)
         }
         let used = others.reduce(0) { $0 + $1.instances }
         let level: DoctorFinding.Level = used >= limit ? .problem : used + 8 > limit ? .warning : .ok
@@ -61,7 +61,7 @@ extension DoctorFacts {
                     "pid \(user.pid) (\(escaped(user.command))) holds \(user.instances)"
                 },
             fixes: level == .ok
-                ? [] : sysctl("instances", "fs.inotify.max_user_instances", max(256, 2 * limit))
+                ? [] : sysctl("instances", watches.instanceKey, max(256, 2 * limit))
         )
     }
 

@@ -26,7 +26,7 @@ enum HostSamples {
         DoctorFinding(
             "sandbox-private-tmp",
             .problem,
-            "PrivateTmp=yes in the unit hides scope: /tmp and /var/tmp are others than those of builds",
+            "the unit says PrivateTmp=yes, which hides scope: /tmp and /var/tmp are others than those of builds",
             details: ["/etc/systemd/system/millwarden.service.d/hard.conf:2"],
             fixes: [
                 .file(
