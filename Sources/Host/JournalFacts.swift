@@ -37,6 +37,7 @@ package struct JournalFacts: Hashable, Sendable {
     ///   - refusal: What connecting to the journal's socket gave.
     ///   - machineID: The name under which the journal of this host lies.
     ///   - files: The host's.
+    /// - Returns: What could be found out.
     package static func gather(refusal: Errno?, machineID: String, from files: HostFiles) -> JournalFacts {
         let folder: RawPath = "/var/log/journal"
         let unit = "systemd-journal-upload.service"

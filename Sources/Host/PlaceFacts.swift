@@ -39,6 +39,7 @@ package struct PlaceFacts: Hashable, Sendable {
     ///   - path: A file or a directory.
     ///   - withEntries: The files in it too, 4,096 at most.
     ///   - tree: Where it lies.
+    /// - Returns: The place first, then the directories above it up to the root, then the files in it.
     package static func gather(
         _ role: PlaceRole,
         _ path: RawPath,

@@ -41,6 +41,7 @@ package struct WatchUse: Hashable, Sendable {
     /// - Parameters:
     ///   - uid: The effective user, to whom the kernel counts.
     ///   - files: Where /proc is.
+    /// - Returns: What could be found out.
     package static func gather(uid: UInt32, from files: HostFiles) -> WatchUse {
         var use = WatchUse(
             watchLimit: Fact { () throws(Errno) in try files.number(limits.appending("max_user_watches")) },

@@ -249,6 +249,25 @@ struct DoctorTests {
         }
     }
 
+    @Test func everyFindingIsExplained() throws {
+        let page = RawPath(#filePath).parent.parent.parent.appending("docs/troubleshooting.md")
+        let text = try #require(String(validating: try page.contents(), as: UTF8.self))
+        var ids: Set<String> = []
+        for (_, _, _, spoil) in Self.table {
+            var facts = Self.goodHost()
+            spoil(&facts)
+            ids.formUnion(facts.findings.map(\.id))
+        }
+        for key in ["PrivateUsers", "ProcSubset", "PrivateDevices", "PrivateMounts", "RootImage"] {
+            var facts = Self.goodHost()
+            facts.unit.settings.append(Self.setting(key, "yes"))
+            let found = facts.findings.filter { $0.id.hasPrefix("sandbox-") }.map(\.id)
+            #expect(found.count == 1, "\(key)")
+            ids.formUnion(found)
+        }
+        for id in ids.sorted() { #expect(text.contains("`\(id)`"), "docs/troubleshooting.md lacks \(id)") }
+    }
+
     /// What is pasted into a shell is one word a line, whatever the facts: no blank, no quote.
     @Test func linesOfFilesCanBeQuoted() {
         for (_, _, _, spoil) in Self.table {
