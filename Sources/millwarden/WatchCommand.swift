@@ -42,6 +42,7 @@ struct WatchCommand: ParsableCommand {
         setup.jobs = processorCount()
         let board = StatusBoard(version: Millwarden.version, pid: Int64(getpid()))
         board.noteScope(baseline: opened.reader.summary, packs: rules.packsOn, rules: rules.set.rules.count)
+        board.noteRules(rules.set.digest, rules.states)
         let outboxes = try makeOutboxes(history)
         for (index, outbox) in outboxes.enumerated() { try outbox.start(name: "publish-\(index)") }
         let control = try ControlServer(stateDirectory: session.stateDirectory, board: board) {
@@ -51,6 +52,7 @@ struct WatchCommand: ParsableCommand {
         let inotify = try openInotify()
         let bell = try EventBell()
         let reader = try EventReader(inotify, bell: bell, clock: { UInt64(Session.bootClock()) })
+        board.attach { queues(inotify, reader, outboxes) }
         let watcher = Watcher(
             tree: KernelTree(),
             setup: setup,
@@ -103,10 +105,22 @@ struct WatchCommand: ParsableCommand {
         } catch {
             throw CommandFailure(
                 ExitStatus.software,
-                "cannot use inotify: \(error); if other programs use all instances, raise fs.inotify.max_user_instances"
+                "cannot use inotify: \(error); `millwarden doctor` says who uses all instances and how to raise their number"
             )
         }
     }
+}
+
+/// What waits between the kernel and the journal now.
+private func queues(_ inotify: Inotify, _ reader: EventReader, _ outboxes: [Outbox]) -> ServiceQueues {
+    let held = reader.held
+    return ServiceQueues(
+        kernelBytes: inotify.queuedBytes,
+        kernelEventLimit: try? HostFiles().number("/proc/sys/fs/inotify/max_queued_events"),
+        readerBytes: held.bytes,
+        readerLimit: held.limit,
+        publishFailure: outboxes.compactMap(\.failure).first.map { "\($0)" }
+    )
 }
 
 /// sd_notify(3) behind the pipeline's idea of a service manager.
