@@ -29,17 +29,22 @@ import Testing
         }
     }
 
-    static func names() -> [String] {
-        guard let directory = unsafe opendir(rulesDirectory) else { return [] }
+    /// The names in a directory, sorted; none where it cannot be opened.
+    static func entries(_ path: String) -> [String] {
+        guard let directory = unsafe opendir(path) else { return [] }
         defer { unsafe closedir(directory) }
         var found: [String] = []
         while let entry = unsafe readdir(directory) {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
-            if RuleFilesInEffect.counts(Array(name.utf8)) { found.append(name) }
+            found.append(name)
         }
         return found.sorted()
+    }
+
+    static func names() -> [String] {
+        entries(rulesDirectory).filter { RuleFilesInEffect.counts(Array($0.utf8)) }
     }
 
     static func packs() throws -> [LoadedPack] {
