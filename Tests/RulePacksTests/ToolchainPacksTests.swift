@@ -95,8 +95,8 @@ import Testing
         ("/etc/java21-openjdk/net.properties", "java.configuration"),
         ("/etc/java/java.conf", "java.configuration"), ("/etc/.java/.systemPrefs/.system.lock", nil),
         ("/etc/ssl/certs/java/cacerts", "java.keystore"),
-        ("/etc/pki/ca-trust/extracted/java/cacerts", "java.keystore"),
-        ("/etc/ca-certificates/update.d/jks-keystore", "java.keystore-tools"),
+        ("/etc/pki/ca-trust/extracted/java/cacerts", "ca-store.bundles"),
+        ("/etc/ca-certificates/update.d/jks-keystore", "ca-store.hooks"),
         ("/usr/share/java/guava.jar", "java.libraries"), ("/usr/bin/ant", "java.ant"),
         ("/usr/share/ant/lib/ant.jar", "java.ant"),
         ("/home/ci/.sdkman/candidates/java/21.0.1-tem/bin/java", "java.user-jdks"),
@@ -304,7 +304,8 @@ import Testing
         PackageComparison(
             "ca-certificates-java",
             pack: "java",
-            below: ["/etc", "/usr/share/ca-certificates-java"]
+            below: ["/etc", "/usr/share/ca-certificates-java"],
+            elsewhere: ["/etc/ca-certificates/update.d/*": "ca-store"]
         ),
         PackageComparison(
             "clang-14",
