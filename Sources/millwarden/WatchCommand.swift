@@ -126,8 +126,8 @@ private func queues(_ inotify: Inotify, _ reader: EventReader, _ outboxes: [Outb
 /// sd_notify(3) behind the pipeline's idea of a service manager.
 final class NotifiedManager: ServiceManager {
     private let notifier = ServiceNotifier()
-    /// When more time was asked for last, by the boot clock.
-    private let asked = Mutex<Int64>(.min / 2)
+    /// Until when it has been given time, in nanoseconds of the boot clock.
+    private let granted = Mutex<Int64>(0)
 
     func ready(status: String) { _ = notifier.ready(status: status) }
     func status(_ text: String) { _ = notifier.status(text) }
@@ -135,13 +135,13 @@ final class NotifiedManager: ServiceManager {
     func stopping() { _ = notifier.stopping() }
     func watchdog() { _ = notifier.watchdog() }
 
-    /// The pipeline asks after every few milliseconds of work; the manager hears it once a second, because its socket
-    /// holds few messages, and sending into a full one waits.
+    /// The pipeline asks after every few milliseconds of work; the manager hears it where that gains a second at least,
+    /// because its socket holds few messages, and sending into a full one waits.
     func extend(microseconds: UInt64) {
-        let now = Session.bootClock()
-        let isDue = asked.withLock { last in
-            guard now - last >= 1_000_000_000 else { return false }
-            last = now
+        let wanted = Session.bootClock() + Int64(clamping: microseconds) * 1_000
+        let isDue = granted.withLock { until in
+            guard wanted - until >= 1_000_000_000 else { return false }
+            until = wanted
             return true
         }
         if isDue { _ = notifier.extendTimeout(nanoseconds: microseconds * 1_000) }
