@@ -42,10 +42,7 @@ package struct HostFiles: Sendable {
     ///
     /// - Throws: `ENOENT`, `EACCES`, …; `EFBIG` where there are more names than `limit`.
     package func names(in path: RawPath, limit: Int = 65_536) throws(Errno) -> [[UInt8]] {
-        let resolution = PathResolver(tree: tree).resolve(place(path))
-        guard let final = resolution.final else {
-            throw resolution.failure.map { Errno($0.errno) } ?? .noEntry
-        }
+        let final = try final(path)
         var listing = DirectoryListing()
         try tree.list(try tree.openDirectory(final), into: &listing)
         guard listing.entries.count <= limit else { throw .tooLarge }
@@ -66,12 +63,18 @@ package struct HostFiles: Sendable {
     ///
     /// - Throws: `ENOENT`, `EACCES`, ….
     package func status(_ path: RawPath) throws(Errno) -> Attributes {
+        let final = try final(path)
+        let parent = try tree.openToLook(final.parent)
+        return try tree.status(of: final.nameInParent, in: parent)
+    }
+
+    /// Where a path leads to, its last component followed too.
+    private func final(_ path: RawPath) throws(Errno) -> RawPath {
         let resolution = PathResolver(tree: tree).resolve(place(path))
         guard let final = resolution.final else {
             throw resolution.failure.map { Errno($0.errno) } ?? .noEntry
         }
-        let parent = try tree.openToLook(final.parent)
-        return try tree.status(of: final.nameInParent, in: parent)
+        return final
     }
 
     /// Whether something is there.

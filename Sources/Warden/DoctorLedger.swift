@@ -9,6 +9,12 @@ package struct DoctorLedger: Sendable {
         /// Why it is not believed.
         case untrusted(String)
         case trusted(BaselineSummary, Scope, OpenedBaseline.Anchor)
+
+        /// The packs that it was made with, which stay on; none where it is not believed.
+        package var packs: [String] {
+            guard case .trusted(_, let scope, _) = self else { return [] }
+            return scope.packs
+        }
     }
 
     package var baseline = Baseline.missing

@@ -77,9 +77,7 @@ struct DoctorGathering {
         var rules = DoctorRules()
         rules.places = session.rulePlaces
         do {
-            var packs: [String] = []
-            if case .trusted(_, let scope, _) = ledger.baseline { packs = scope.packs }
-            let loaded = try session.loadRules(baselinePacks: packs)
+            let loaded = try session.loadRules(baselinePacks: ledger.baseline.packs)
             rules.states = loaded.states
             rules.hidden = loaded.hidden
             rules.digest = loaded.set.digest

@@ -43,9 +43,7 @@ struct StatusCommand: ParsableCommand {
             }
         }
         do {
-            var packs: [String] = []
-            if case .trusted(_, let scope, _) = ledger.baseline { packs = scope.packs }
-            let rules = try session.loadRules(baselinePacks: packs)
+            let rules = try session.loadRules(baselinePacks: ledger.baseline.packs)
             let walk = ScopeWalk(tree: KernelTree(), rules: rules.set, jobs: processorCount())
             report.rules = StatusRules(
                 digest: rules.set.digest,
