@@ -26,7 +26,10 @@ extension StatusReport {
         guard let service else {
             return fitting(
                 width,
-                ["not running on \(stateDirectory); start it with `millwarden watch`", "not running"]
+                [
+                    "not running on \(stateDirectory); start it with `millwarden watch`",
+                    "not running; start it with `millwarden watch`", "not running",
+                ]
             )
         }
         let pid = service["pid"]?.integer ?? 0
