@@ -64,6 +64,28 @@ import Testing
 
     static func rules() throws -> RuleSet { try shared.get() }
 
+    /// A path that may exist is decided by the rule of that name, or by none; the matcher of a walk agrees.
+    static func expect(_ id: String?, for path: String, location: SourceLocation = #_sourceLocation) throws {
+        let rules = try rules()
+        #expect(rules.decidingRule(RawPath(path)) == id, "\(path)", sourceLocation: location)
+        #expect(!rules.isAbsent(RawPath(path)), "\(path)", sourceLocation: location)
+        var matcher = rules.matcher()
+        let found = matcher.rule(for: RawPath(path)).map { rules.rules[$0].id }
+        #expect(found == id, "\(path)", sourceLocation: location)
+    }
+
+    /// A path that must not exist is decided by the rule of that name, and the rule says so.
+    static func expectAbsent(_ id: String, for path: String, location: SourceLocation = #_sourceLocation)
+        throws
+    {
+        let rules = try rules()
+        #expect(rules.decidingRule(RawPath(path)) == id, "\(path)", sourceLocation: location)
+        #expect(rules.isAbsent(RawPath(path)), "\(path)", sourceLocation: location)
+        var absent = rules.absentMatcher()
+        let found = absent.rule(for: RawPath(path)).map { rules.rules[$0].id }
+        #expect(found == id, "\(path)", sourceLocation: location)
+    }
+
     @Test func everyPackIsWellFormedAndNamedAsItsFile() throws {
         let packs = try ShippedPacksTests.packs()
         #expect(packs.count >= 4)
@@ -167,11 +189,7 @@ import Testing
         ("/root/.config/git/ignore", "git.user-ignores"), ("/home/ci/.git-credentials", "git.credentials"),
     ])
     func realPathsAreDecided(path: String, id: String?) throws {
-        let rules = try ShippedPacksTests.rules()
-        #expect(rules.decidingRule(RawPath(path)) == id, "\(path)")
-        #expect(!rules.isAbsent(RawPath(path)), "\(path)")
-        var matcher = rules.matcher()
-        #expect(matcher.rule(for: RawPath(path)).map { rules.rules[$0].id } == id, "\(path)")
+        try ShippedPacksTests.expect(id, for: path)
     }
 
     @Test(arguments: [
@@ -225,11 +243,7 @@ import Testing
         ("/usr/local/bin/git", "git.path-hijack"), ("/usr/local/sbin/git", "git.path-hijack"),
     ])
     func whatMustNotExistIsAbsent(path: String, id: String) throws {
-        let rules = try ShippedPacksTests.rules()
-        #expect(rules.decidingRule(RawPath(path)) == id, "\(path)")
-        #expect(rules.isAbsent(RawPath(path)), "\(path)")
-        var absent = rules.absentMatcher()
-        #expect(absent.rule(for: RawPath(path)).map { rules.rules[$0].id } == id, "\(path)")
+        try ShippedPacksTests.expectAbsent(id, for: path)
     }
 
     /// Everything that hijacks a build without touching a file has to be as bad as touching the tools.
