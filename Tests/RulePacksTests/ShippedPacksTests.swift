@@ -100,7 +100,7 @@ import Testing
         ("/usr/lib/x86_64-linux-gnu/bfd-plugins/libdep.so", "gcc.linker-plugins"),
         ("/usr/lib64/bfd-plugins", "gcc.linker-plugins"),
         ("/etc/alternatives/cc", "gcc.alternatives"), ("/etc/alternatives/cc.1.gz", nil),
-        ("/usr/bin/ccache", nil), ("/usr/bin/perl5.36-x86_64-linux-gnu", nil), ("/usr/bin/cppcheck", nil),
+        ("/usr/bin/ccache", "ccache.programs"), ("/usr/bin/perl5.36-x86_64-linux-gnu", nil), ("/usr/bin/cppcheck", nil),
         ("/usr/bin/gccx", nil),
         ("/usr/local/include/zlib.h", "gcc.local-includes"),
         ("/usr/local/lib/libz.so.1", "gcc.local-includes"),
