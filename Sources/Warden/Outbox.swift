@@ -12,6 +12,8 @@ package final class Outbox: Sendable {
     private struct State: Sendable {
         var isStopping = false
         var lastPublished: Int64 = 0
+        /// How many rows the publisher took; it tells who waits whether anything moves.
+        var handedOver = 0
         var failure: PublishError?
         var echo: (@Sendable () -> Void)?
     }
@@ -21,6 +23,8 @@ package final class Outbox: Sendable {
     private let marks: Bool
     private let state: Mutex<State>
     private let bell: EventBell
+    /// Rung when the thread has ended.
+    private let ended: EventBell
     private let thread: Mutex<OSThread?>
 
     /// Makes an outbox that does not send yet.
@@ -38,11 +42,15 @@ package final class Outbox: Sendable {
         self.marks = marks
         self.state = Mutex(State(lastPublished: after))
         self.bell = try EventBell()
+        self.ended = try EventBell()
         self.thread = Mutex(nil)
     }
 
     package func start(name: String) throws(Errno) {
-        let started = try OSThread(name: name) { self.run() }
+        let started = try OSThread(name: name) {
+            self.run()
+            self.ended.ring()
+        }
         thread.withLock { $0 = started }
     }
 
@@ -55,11 +63,27 @@ package final class Outbox: Sendable {
     /// Why the last attempt did not succeed; nil while all is well.
     package var failure: PublishError? { state.withLock { $0.failure } }
 
-    /// Sends what is left, if it can be sent at once, and ends the thread.
-    package func stop() {
+    /// Sends what is left, if it can be sent now, and ends the thread.
+    ///
+    /// A reader that has stopped reading (a full pipe, a journal that hangs) must not keep the program from ending:
+    /// where nothing moves for `patience`, the thread is left behind. What it did not send is unmarked, and the next
+    /// start sends it.
+    /// - Parameter patience: nanoseconds without a row handed over.
+    /// - Returns: false where the thread was left behind.
+    @discardableResult
+    package func stop(patience: UInt64 = 5_000_000_000) -> Bool {
         state.withLock { $0.isStopping = true }
         bell.ring()
-        thread.withLock { $0.take() }?.join()
+        guard let thread = thread.withLock({ $0.take() }) else { return true }
+        var poller = Poller([ended])
+        var handedOver = state.withLock { $0.handedOver }
+        while (try? poller.wait(timeout: patience)) != true {
+            let now = state.withLock { $0.handedOver }
+            if now == handedOver { return false }
+            handedOver = now
+        }
+        thread.join()
+        return true
     }
 
     private func run() {
@@ -118,6 +142,7 @@ package final class Outbox: Sendable {
             for entry in batch {
                 if !known.contains(entry.seq) { try publisher.publish(entry) }
                 done.append(entry.seq)
+                state.withLock { $0.handedOver += 1 }
             }
         } catch {
             if marks { try history.markPublished(done) }

@@ -5,6 +5,7 @@ import Integrity
 import Ledger
 import Reporting
 import RulePacks
+import Synchronization
 import Warden
 
 struct WatchCommand: ParsableCommand {
@@ -109,15 +110,29 @@ struct WatchCommand: ParsableCommand {
 }
 
 /// sd_notify(3) behind the pipeline's idea of a service manager.
-struct NotifiedManager: ServiceManager {
+final class NotifiedManager: ServiceManager {
     private let notifier = ServiceNotifier()
+    /// When more time was asked for last, by the boot clock.
+    private let asked = Mutex<Int64>(.min / 2)
 
     func ready(status: String) { _ = notifier.ready(status: status) }
     func status(_ text: String) { _ = notifier.status(text) }
     func reloading() { _ = notifier.reloading(monotonic: SystemClock.monotonicTime()) }
     func stopping() { _ = notifier.stopping() }
     func watchdog() { _ = notifier.watchdog() }
-    func extend(microseconds: UInt64) { _ = notifier.extendTimeout(nanoseconds: microseconds * 1_000) }
+
+    /// The pipeline asks after every few milliseconds of work; the manager hears it once a second, because its socket
+    /// holds few messages, and sending into a full one waits.
+    func extend(microseconds: UInt64) {
+        let now = Session.bootClock()
+        let isDue = asked.withLock { last in
+            guard now - last >= 1_000_000_000 else { return false }
+            last = now
+            return true
+        }
+        if isDue { _ = notifier.extendTimeout(nanoseconds: microseconds * 1_000) }
+    }
+
     var watchdogInterval: Int64? { ServiceNotifier.watchdogInterval().map { Int64(clamping: $0) } }
 }
 

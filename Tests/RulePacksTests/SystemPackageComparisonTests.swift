@@ -89,7 +89,7 @@ import Testing
         Expectation(package: "sbsigntool", packs: ["signing"]),
         Expectation(package: "osslsigncode", packs: ["signing"]),
         Expectation(package: "ca-certificates", packs: ["ca-store"]),
-        Expectation(package: "ca-certificates-java", packs: ["ca-store"]),
+        Expectation(package: "ca-certificates-java", packs: ["ca-store", "java"]),
         // What this program itself relies on
         Expectation(package: "libsystemd0", packs: ["millwarden"]),
         Expectation(package: "libsqlite3-0", packs: ["millwarden"]),
