@@ -158,7 +158,8 @@ import Testing
         ("/etc/ca-certificates.conf", "ca-store.sources"), ("/etc/ca-certificates.conf.dpkg-old", nil),
         ("/etc/pki/ca-trust/source/anchors/x.pem", "ca-store.sources"),
         ("/etc/pki/trust/anchors/x.pem", "ca-store.sources"),
-        ("/etc/ca-certificates/update.d/jks-keystore", "ca-store.programs"),
+        ("/etc/ca-certificates/update.d/jks-keystore", "ca-store.hooks"),
+        ("/etc/ca-certificates/update.d/jks-keystore.dpkg-new", nil),
         ("/usr/sbin/update-ca-certificates", "ca-store.programs"),
         ("/etc/ssl/certs/ca-certificates.crt", "ca-store.bundles"),
         ("/etc/ssl/certs/java/cacerts", "java.keystore"),
@@ -174,6 +175,7 @@ import Testing
         ("/usr/share/millwarden/rules/gcc.yaml", "millwarden.rules"),
         ("/etc/millwarden/config.yaml", "millwarden.rules"),
         ("/etc/millwarden/rules.d/site.yaml", "millwarden.rules"),
+        ("/etc/millwarden/config.yaml.dpkg-dist", nil),
         ("/var/lib/millwarden/keys/baseline.pub", "millwarden.keys"),
         ("/var/lib/millwarden/history.db", nil), ("/var/lib/millwarden/history.db-wal", nil),
         ("/var/lib/millwarden/history.db-shm", nil), ("/var/lib/millwarden/baseline.mwb", nil),
@@ -185,7 +187,7 @@ import Testing
         ("/usr/lib/x86_64-linux-gnu/libcrypto.so.3", "millwarden.libraries"),
     ])
     func realPathsAreDecided(path: String, id: String?) throws {
-        try ShippedPacksTests().realPathsAreDecided(path: path, id: id)
+        try ShippedPacksTests.expect(id, for: path)
     }
 
     @Test(arguments: [
@@ -256,7 +258,7 @@ import Testing
         ("/usr/share/perl5/Git.pm", "git.programs"), ("/root/.gitconfig", "git.user-configuration"),
     ])
     func startAndRightsAreDecided(path: String, id: String?) throws {
-        try ShippedPacksTests().realPathsAreDecided(path: path, id: id)
+        try ShippedPacksTests.expect(id, for: path)
     }
 
     @Test(arguments: [
@@ -287,7 +289,7 @@ import Testing
         ("/etc/systemd/system/service.d/x.conf", "millwarden.runtime-override"),
     ])
     func whatMustNotExistIsAbsent(path: String, id: String) throws {
-        try ShippedPacksTests().whatMustNotExistIsAbsent(path: path, id: id)
+        try ShippedPacksTests.expectAbsent(id, for: path)
     }
 
     /// Text that is kept lands in the history: none of what holds keys, passwords or tokens may be in a rule that keeps it.
