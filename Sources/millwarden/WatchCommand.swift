@@ -39,6 +39,15 @@ struct WatchCommand: ParsableCommand {
         )
         setup.catchUpIsFull = session.configuration.catchUpIsFull
         setup.jobs = processorCount()
+        let options = global
+        setup.configure = { packs in
+            let session = try Session(options)
+            return WatchConfiguration(
+                rules: try session.loadRules(baselinePacks: packs).set,
+                trusted: try session.trustedKeys(),
+                catchUpIsFull: session.configuration.catchUpIsFull
+            )
+        }
         let board = StatusBoard(version: Millwarden.version, pid: Int64(getpid()))
         board.noteScope(baseline: opened.reader.summary, packs: rules.packsOn, rules: rules.set.rules.count)
         let outboxes = try makeOutboxes(history)
