@@ -131,7 +131,9 @@ private func message(for event: BaselineEvent) -> String {
     return switch event.action {
     case .intended: "baseline \(generation) is about to be written \(who)\(reason)"
     case .created: "baseline \(generation) created \(who) with \(entries)\(reason)"
-    case .accepted: "baseline \(generation) accepted \(who), \(paths) approved\(reason)"
+    case .accepted: event.scope.map {
+        "baseline \(generation): scope approved \(who), \($0.incoming) in, \($0.outgoing) out\(reason)"
+    } ?? "baseline \(generation) accepted \(who), \(paths) approved\(reason)"
     case .abandoned: "baseline \(generation) was never written; the one before it stays in force"
     case .imported: "baseline \(generation) imported \(who) with \(entries)\(reason)"
     }

@@ -48,6 +48,8 @@ package struct Acceptance<Tree: FileTree>: Sendable {
         package var items: [AcceptReport.Item] = []
         /// The new record of each path; nil takes it out.
         package var changes: [RawPath: Record?] = [:]
+        /// Of these, what should not exist.
+        package var presentAbsent: Set<RawPath> = []
         /// Rows that need no record: what was undone or passed by.
         package var acknowledged: [Int64] = []
     }
@@ -115,6 +117,7 @@ package struct Acceptance<Tree: FileTree>: Sendable {
             return "it came back since it was last observed; run `millwarden check` and review it anew"
         }
         plan.changes[standing.path] = .some(record)
+        if record != nil, rules.isAbsent(standing.path) { plan.presentAbsent.insert(standing.path) }
         if let from = finding.from, finding.change == .moved, isGone(from, &examiner) {
             plan.changes[from] = .some(nil)
         }
@@ -139,7 +142,7 @@ package struct Acceptance<Tree: FileTree>: Sendable {
 
     /// Writes the new baseline beside the old one: every record of the old file but those of the plan.
     package func write(_ plan: Plan, to path: RawPath) throws(BaselineError) -> BaselineWriter {
-        try merge(baseline, with: plan.changes, to: path)
+        try merge(baseline, with: plan.changes, presentAbsent: plan.presentAbsent, to: path)
     }
 }
 
@@ -147,6 +150,7 @@ package struct Acceptance<Tree: FileTree>: Sendable {
 package func merge(
     _ baseline: BaselineReader,
     with changes: [RawPath: Record?],
+    presentAbsent: Set<RawPath> = [],
     to path: RawPath
 ) throws(BaselineError) -> BaselineWriter {
     let new = Set(changes.values.compactMap { $0?.rule }).subtracting(baseline.rules)
@@ -171,7 +175,11 @@ package func merge(
         let path = ordered[next]
         if let record = changes[path] ?? nil {
             var run = EncodedRun(directory: path.parent)
-            run.append(record, ruleIndex: index[record.rule] ?? 0)
+            run.append(
+                record,
+                ruleIndex: index[record.rule] ?? 0,
+                presentAbsent: presentAbsent.contains(path)
+            )
             try writer.append(run)
         }
         if let view = ahead, view.path == path { ahead = try cursor.next() }

@@ -131,7 +131,7 @@ final class WatchBench {
         let manifest = BaselineManifest(
             generation: try store.nextGeneration(after: nil, history: history),
             created: SystemClock.now(),
-            scope: Scope(rules: rules.digest, packs: ["test"], homes: []),
+            scope: Scope(rules: rules.digest, packs: ["test"], homes: [], definition: rules.definition),
             hostName: "build-07",
             machineID: "",
             historyID: history.id
