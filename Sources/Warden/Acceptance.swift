@@ -58,6 +58,7 @@ package struct Acceptance<Tree: FileTree>: Sendable {
         var plan = Plan()
         var examiner = Examiner(tree: tree, clock: clock)
         let standing = try history.allStanding()
+        var links: Set<RawPath> = []
         for item in standing where selection.selects(item) {
             guard let finding = try history.finding(item.seq) else { continue }
             guard item.isCurrent else {
@@ -66,6 +67,8 @@ package struct Acceptance<Tree: FileTree>: Sendable {
                 continue
             }
             let refusal = try take(item, finding, &plan, &examiner)
+            let was = finding.before?.type == .link || finding.after?.type == .link
+            if refusal == nil, was { links.insert(item.path) }
             plan.items.append(AcceptReport.Item(seq: item.seq, finding: finding, refusal: refusal))
         }
         for seq in selection.seqs.subtracting(standing.map(\.seq)).sorted() {
@@ -80,7 +83,31 @@ package struct Acceptance<Tree: FileTree>: Sendable {
             )
         }
         plan.items.sort { $0.seq < $1.seq }
+        try dropTargets(of: links, &plan)
         return plan
+    }
+
+    /// Where accepted links led before, and lead no more, is not followed any longer; unless another link leads there.
+    private func dropTargets(of links: Set<RawPath>, _ plan: inout Plan) throws(BaselineError) {
+        guard !links.isEmpty else { return }
+        let resolver = PathResolver(tree: tree)
+        let kept = Set(links.flatMap { resolver.resolve($0).all })
+        var stale: [RawPath: Record] = [:]
+        try baseline.forEachRecord { (view) throws(BaselineError) in
+            guard let via = view.via, links.contains(via), !kept.contains(view.path) else { return }
+            stale[view.path] = try view.decode()
+        }
+        guard !stale.isEmpty else { return }
+        for path in stale.keys { plan.changes[path] = .some(nil) }
+        try baseline.forEachRecord { (view) throws(BaselineError) in
+            let record = try view.decode()
+            guard record.state.attributes?.type == .link, !links.contains(record.path) else { return }
+            for path in resolver.resolve(record.path).all {
+                guard var target = stale.removeValue(forKey: path) else { continue }
+                target.via = record.path
+                plan.changes[path] = .some(target)
+            }
+        }
     }
 
     /// Nil where the change may be accepted; else why not.
@@ -186,4 +213,9 @@ package func merge(
         next += 1
     }
     return writer
+}
+
+extension Host.Resolution {
+    /// Every link on the way, and where it ends.
+    fileprivate var all: [RawPath] { hops + (final.map { [$0] } ?? []) }
 }
