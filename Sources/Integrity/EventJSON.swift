@@ -170,6 +170,7 @@ extension Finding {
         object.append("resolved", .optional(resolved?.description))
         object.append("actor", actor?.json ?? .null)
         if let gap { object.append("gap", .int(gap)) }
+        if let absent { object.append("absent", .string(absent)) }
         return object
     }
 
@@ -200,6 +201,7 @@ extension Finding {
         resolved = object["resolved"]?.time
         actor = object["actor"].flatMap(Actor.init(json:))
         gap = object["gap"]?.integer
+        absent = object["absent"]?.text
     }
 }
 

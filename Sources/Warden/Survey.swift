@@ -222,7 +222,8 @@ package struct Survey<Tree: FileTree>: Sendable {
                 touches: Touches(gap: options.gap),
                 via: difference.recorded?.via
             )
-            guard let finding = assess(subject) else { continue }
+            guard var finding = assess(subject) else { continue }
+            rules.noteAbsence(&finding)
             let state = difference.observation.attributes.map {
                 RecordedState.examined($0, isRacy: difference.isRacy)
             }

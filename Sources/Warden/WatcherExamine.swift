@@ -85,6 +85,10 @@ extension Watcher {
             finding?.before = origin.state.attributes
             moved.insert(origin.path)
         }
+        if var noted = finding {
+            rules.noteAbsence(&noted)
+            finding = noted
+        }
         if finding?.change.isPassing ?? false, touches.writes == 0, try isReturn(settled) { return nil }
         // What equals the baseline is not urgent: more of the same story may follow, and becomes one row with it.
         if finding?.change.isPassing ?? true, !settled.wasHeld, recorded != nil, settled.touches != .none {

@@ -41,6 +41,7 @@ struct GoldenTests {
     static let documents = [
         ("check.json", Samples.changedCheck.json), ("baseline-create.json", Samples.created.json),
         ("baseline-accept.json", Samples.accepted(isDryRun: false).json),
+        ("baseline-accept-scope.json", Samples.acceptedScope(isDryRun: false).json),
         ("baseline-record.json", Samples.record.json),
         ("baseline-record-unexamined.json", Samples.unexaminedRecord.json),
     ]
