@@ -9,9 +9,12 @@ package struct WatchConfiguration: Sendable {
     package var rules: RuleSet
     package var trusted: [PublicKey]
     package var catchUpIsFull: Bool
+    /// Why each pack is on or off, for `status`.
+    package var packs: [PackState]
 
-    package init(rules: RuleSet, trusted: [PublicKey], catchUpIsFull: Bool) {
+    package init(rules: RuleSet, trusted: [PublicKey], catchUpIsFull: Bool, packs: [PackState] = []) {
         self.rules = rules
+        self.packs = packs
         self.trusted = trusted
         self.catchUpIsFull = catchUpIsFull
     }

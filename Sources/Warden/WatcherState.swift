@@ -121,6 +121,7 @@ extension Watcher {
         setup.catchUpIsFull = new.catchUpIsFull
         matcher = rules.matcher()
         hasNameRules = rules.rules.contains { $0.profile == .directory }
+        board.noteRules(rules.digest, new.packs)
         compareScope()
     }
 

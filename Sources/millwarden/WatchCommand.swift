@@ -43,10 +43,12 @@ struct WatchCommand: ParsableCommand {
         let options = global
         setup.configure = { packs in
             let session = try Session(options)
+            let rules = try session.loadRules(baselinePacks: packs)
             return WatchConfiguration(
-                rules: try session.loadRules(baselinePacks: packs).set,
+                rules: rules.set,
                 trusted: try session.trustedKeys(),
-                catchUpIsFull: session.configuration.catchUpIsFull
+                catchUpIsFull: session.configuration.catchUpIsFull,
+                packs: rules.states
             )
         }
         let board = StatusBoard(version: Millwarden.version, pid: Int64(getpid()))

@@ -31,6 +31,8 @@ struct GoldenTests {
             "accept-nothing.txt",
             AcceptReport(items: [], baseline: nil, isDryRun: false, reason: "CHG-7").text()
         ),
+        ("accept-scope.txt", Samples.acceptedScope(isDryRun: false).text()),
+        ("accept-scope-dry-run.txt", Samples.acceptedScope(isDryRun: true).text()),
         ("record.txt", Samples.record.text()),
         ("record-unexamined.txt", Samples.unexaminedRecord.text()),
         ("doctor.txt", HostSamples.doctor.text()),
