@@ -8,6 +8,8 @@ import Warden
 
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
     case text, json, jsonl
+    /// Only of `history export`.
+    case ecs, ocsf, cef
 }
 
 /// The options that every subcommand takes.
@@ -40,7 +42,9 @@ struct GlobalOptions: ParsableArguments {
     )
     var stateDir: ByteArgument?
 
-    @Option(help: ArgumentHelp("text, json or jsonl.", valueName: "format"))
+    @Option(
+        help: ArgumentHelp("text, json or jsonl; ecs, ocsf or cef for history export.", valueName: "format")
+    )
     var format: OutputFormat = .text
 
     /// A format that the command does not have is a usage error.
