@@ -137,7 +137,12 @@ private struct CEFExtension {
         add(custom: 3, "verdict", finding.verdict.name)
         add(custom: 4, "severity", finding.severity.name)
         add(custom: 5, "tags", finding.tags.joined(separator: ","))
-        add(custom: 6, "attributes", finding.attributes.map { escaped($0.bytes) }.joined(separator: ","))
+        // An xattr's name is anybody's choice: a comma in it must not make two elements.
+        let attributes = finding.attributes.map { escaped($0.bytes).replacing(",", with: #"\x2c"#) }
+        if !attributes.isEmpty {
+            add("cs6", plain: attributes.joined(separator: ","))
+            add("cs6Label", "attributes")
+        }
         add("reason", finding.authorization ?? finding.explainedBy)
         add(number: 1, "gap", finding.gap)
         add("oldFilePath", bytes: finding.from?.bytes)

@@ -3,6 +3,7 @@ import CLinux
 import Host
 import Integrity
 import Ledger
+import Reporting
 import RulePacks
 import Warden
 
@@ -192,6 +193,7 @@ extension CommandFailure {
             self.init(error.isInputOutput ? ExitStatus.io : ExitStatus.noTrustAnchor, error.description)
         case let error as HistoryError: self.init(error.exitStatus, error.description)
         case let error as KeyError: self.init(ExitStatus.noTrustAnchor, error.description)
+        case let error as JournalReadError: self.init(error.exitStatus, error.description)
         case let error as Errno:
             let status = error == .access || error == .permission ? ExitStatus.noPermission : ExitStatus.io
             self.init(status, error.description)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import Host
 import Integrity
 import Ledger
@@ -19,9 +20,20 @@ struct HistoryList: ParsableCommand {
     )
     @OptionGroup var global: GlobalOptions
     @OptionGroup var selection: HistorySelection
+    @Option(
+        help: ArgumentHelp(
+            "What a journal holds instead, of every host in it; without a directory, this host's own.",
+            discussion: "The directory of *.journal files that systemd-journal-remote wrote.",
+            valueName: "dir"
+        )
+    )
+    var journal: ByteArgument?
 
     func run() throws {
         try global.require(.text, .jsonl)
+        if let journal {
+            return try listJournal(JournalPlace(journal), selection, isJSON: global.format == .jsonl)
+        }
         let history = try Session(global).openHistoryForReading()
         let style = TextStyle.terminal
         try selection.forEach(history) { entry in
@@ -60,14 +72,91 @@ struct HistoryVerify: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Recomputes the chain over every row.",
-        discussion: "Exit status: 0, or 1 with the first row that is altered, missing or out of order."
+        discussion: """
+            Exit status: 0, or 1 with the first row that is altered, missing or out of order. With --against-journal \
+            each row of this host that the journal holds must stand in the history with the same chain value; what was \
+            collected on another host holds against whoever computed the history anew.
+            """
     )
     @OptionGroup var global: GlobalOptions
+    @Option(
+        help: ArgumentHelp(
+            "Compare with this directory of *.journal files; without one, with this host's own journal.",
+            valueName: "dir"
+        )
+    )
+    var againstJournal: ByteArgument?
+    @Option(
+        help: ArgumentHelp(
+            "Only what the journal filed since then: RFC 3339, a date, or a span such as 30d (ago).",
+            valueName: "time"
+        )
+    )
+    var since: String?
 
     func run() throws {
         try global.require(.text, .jsonl)
-        let history = try Session(global).openHistoryForReading()
-        let verification = try history.verify()
+        guard let againstJournal else {
+            if since != nil {
+                throw CommandFailure(
+                    ExitStatus.usage,
+                    "--since goes with --against-journal; the chain has no beginning but row 1"
+                )
+            }
+            return try report(try Session(global).openHistoryForReading().verify())
+        }
+        // First the journal, then the history: a row is durable before it is published.
+        let known = try journalRowsOfThisHost(JournalPlace(againstJournal))
+        guard let history = try openHistory(known) else { return }
+        try report(try history.verify())
+        let outcome = known.outcome(against: try history.chainValues())
+        if global.format == .jsonl { say(json(outcome).compact) }
+        guard case .agrees = outcome else {
+            throw CommandFailure(
+                ExitStatus.notVerified,
+                global.format == .jsonl ? "" : "the history is not what the journal holds: \(outcome)"
+            )
+        }
+        if global.format == .text { say(outcome.description) }
+    }
+
+    /// The rows of this host, by the user whose history it is.
+    private func journalRowsOfThisHost(_ place: JournalPlace) throws -> JournalComparison {
+        let host = SystemClock.host()
+        guard !host.machineID.isEmpty else {
+            throw CommandFailure(
+                ExitStatus.noInput,
+                "this host has no machine-id(5) to know its entries by; see systemd-machine-id-setup(1)"
+            )
+        }
+        var sieve = JournalSieve(trusted: [Int64(geteuid())])
+        var comparison = JournalComparison()
+        let reader = try JournalReader(place)
+        let moment = try since.map { try historyMoment($0, "--since") }
+        let passage = reader.forEachRecord(machineID: host.machineID, since: moment) { record in
+            if let row = sieve.take(record) { comparison.add(row) }
+            return true
+        }
+        try note(sieve.tally, passage)
+        return comparison
+    }
+
+    /// Nil where there is neither a history nor anything of one in the journal; that it is gone is the finding otherwise.
+    private func openHistory(_ known: JournalComparison) throws -> History? {
+        do {
+            return try Session(global).openHistoryForReading()
+        } catch let error as HistoryError {
+            guard case .missing = error, !known.isEmpty else { throw error }
+            let outcome = known.outcome(against: [:])
+            if global.format == .jsonl { say(json(outcome).compact) }
+            throw CommandFailure(
+                ExitStatus.notVerified,
+                global.format == .jsonl ? "" : "\(error); it is not what the journal holds: \(outcome)"
+            )
+        }
+    }
+
+    private func report(_ verification: ChainVerification) throws {
         switch verification {
         case .intact:
             say(global.format == .jsonl ? json(verification).compact : verification.description)
@@ -92,6 +181,26 @@ struct HistoryVerify: ParsableCommand {
             object.append("ok", .bool(false))
             object.append("seq", .int(seq))
             object.append("reason", .string(reason))
+        }
+        return .object(object)
+    }
+
+    private func json(_ outcome: JournalComparison.Outcome) -> JSON {
+        var object = JSONObject()
+        object.append("schema", .string("millwarden.history-journal/1"))
+        switch outcome {
+        case .agrees(let rows, let missing):
+            object.append("ok", .bool(true))
+            object.append("rows", .int(Int64(rows)))
+            object.append("not_in_journal", .int(Int64(missing)))
+        case .differs(let seq, let reason):
+            object.append("ok", .bool(false))
+            object.append("seq", .int(seq))
+            object.append("reason", .string(reason))
+        case .nothing:
+            object.append("ok", .bool(false))
+            object.append("seq", .null)
+            object.append("reason", .string(outcome.description))
         }
         return .object(object)
     }
