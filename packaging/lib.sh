@@ -52,6 +52,8 @@ lacks() {
         libsqlite3-dev) ! pkg-config --exists sqlite3 ;;
         # What the toolchain's own programs are linked with.
         libcurl4 | libncurses6 | libsqlite3-0 | libxml2 | zlib1g) ! swift build --version >/dev/null 2>&1 ;;
+        debootstrap) ! command -v debootstrap ;;
+        systemd-container) ! command -v systemd-nspawn ;;
         acl) ! command -v setfacl >/dev/null ;;
         attr) ! command -v setfattr >/dev/null ;;
         e2fsprogs) ! command -v chattr >/dev/null ;;

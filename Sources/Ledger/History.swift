@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Dispatch
 internal import GRDB
 internal import Host
 package import Integrity
@@ -72,6 +73,8 @@ package final class History: Sendable {
     private static func configuration(_ access: Access) -> Configuration {
         var configuration = Configuration()
         configuration.label = "history"
+        // More than the default asks for a higher priority, which a service without CAP_SYS_NICE is refused.
+        configuration.qos = .default
         configuration.readonly = access == .readOnly
         configuration.foreignKeysEnabled = false
         configuration.busyMode = .timeout(10)

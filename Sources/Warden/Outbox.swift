@@ -21,6 +21,8 @@ package final class Outbox: Sendable {
     private let marks: Bool
     private let state: Mutex<State>
     private let bell: EventBell
+    /// Rung when the thread has ended.
+    private let ended: EventBell
     private let thread: Mutex<OSThread?>
 
     /// Makes an outbox that does not send yet.
@@ -38,11 +40,15 @@ package final class Outbox: Sendable {
         self.marks = marks
         self.state = Mutex(State(lastPublished: after))
         self.bell = try EventBell()
+        self.ended = try EventBell()
         self.thread = Mutex(nil)
     }
 
     package func start(name: String) throws(Errno) {
-        let started = try OSThread(name: name) { self.run() }
+        let started = try OSThread(name: name) {
+            self.run()
+            self.ended.ring()
+        }
         thread.withLock { $0 = started }
     }
 
@@ -55,11 +61,27 @@ package final class Outbox: Sendable {
     /// Why the last attempt did not succeed; nil while all is well.
     package var failure: PublishError? { state.withLock { $0.failure } }
 
-    /// Sends what is left, if it can be sent at once, and ends the thread.
-    package func stop() {
+    /// Sends what is left, if it can be sent now, and ends the thread.
+    ///
+    /// A reader that has stopped reading (a full pipe, a journal that hangs) must not keep the program from ending:
+    /// where nothing moves for `patience`, the thread is left behind. What it did not send is unmarked, and the next
+    /// start sends it.
+    /// - Parameter patience: nanoseconds without a row handed over.
+    /// - Returns: false where the thread was left behind.
+    @discardableResult
+    package func stop(patience: UInt64 = 5_000_000_000) -> Bool {
         state.withLock { $0.isStopping = true }
         bell.ring()
-        thread.withLock { $0.take() }?.join()
+        guard let thread = thread.withLock({ $0.take() }) else { return true }
+        var poller = Poller([ended])
+        var last = state.withLock { $0.lastPublished }
+        while (try? poller.wait(timeout: patience)) != true {
+            let now = state.withLock { $0.lastPublished }
+            if now == last { return false }
+            last = now
+        }
+        thread.join()
+        return true
     }
 
     private func run() {
@@ -111,13 +133,12 @@ package final class Outbox: Sendable {
 
     private func send(_ batch: [Entry], _ known: Set<Int64>) throws {
         var done: [Int64] = []
-        defer {
-            if let last = done.last { state.withLock { $0.lastPublished = last } }
-        }
         do {
             for entry in batch {
                 if !known.contains(entry.seq) { try publisher.publish(entry) }
                 done.append(entry.seq)
+                // At once, not with the batch: it tells who waits for the end whether anything moves.
+                state.withLock { $0.lastPublished = entry.seq }
             }
         } catch {
             if marks { try history.markPublished(done) }

@@ -6,7 +6,15 @@ import Testing
 /// Nothing needs root by itself.
 @Suite struct OrdinaryUserTests {
     @Test func theWholeJobWithoutPrivilege() throws {
-        let world = try Ordinary.world()
+        try doTheWholeJob(in: Ordinary.world())
+    }
+
+    /// Root in a container that was given nothing more: a user namespace of its own, with what it mounts.
+    @Test func theWholeJobInAContainer() throws {
+        try doTheWholeJob(in: Ordinary.container())
+    }
+
+    private func doTheWholeJob(in world: Millwarden) throws {
         try world.createBaseline()
         try world.expect(0, "check")
         let daemon = try world.watch()

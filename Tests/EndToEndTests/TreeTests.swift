@@ -149,4 +149,22 @@ import Testing
         try daemon.terminate()
         try world.verifyHistory()
     }
+
+    /// However many new names come, what is recorded does not wait behind them, and none of them is lost.
+    @Test func aFloodOfNewNamesHidesNothing() throws {
+        try world.createBaseline()
+        let daemon = try world.watch()
+        let flood = world.tools.appending("flood")
+        try flood.makeDirectory()
+        try daemon.paused {
+            for number in 0..<1_000 { try flood.appending("\(number)").write([]) }
+            try world.compiler.append([1])
+        }
+        try daemon.change("content", on: world.compiler)
+        try daemon.terminate()
+        let added = try world.history("--event", "change").filter { $0.path?.parent == flood }
+        #expect(added.count == 1_000)
+        #expect(Set(added.compactMap(\.path)).count == 1_000)
+        try world.verifyHistory()
+    }
 }

@@ -54,6 +54,37 @@ private final class Journal: Publisher {
     }
 }
 
+/// Takes so many rows, and then does not come back until it is released.
+private final class HangingReader: Publisher {
+    private struct State: Sendable {
+        var left: Int
+        var isHanging = false
+        var isReleased = false
+    }
+
+    private let monitor: Monitor<State>
+
+    init(takes count: Int) { monitor = Monitor(State(left: count)) }
+
+    func publish(_ entry: Entry) throws(PublishError) {
+        monitor.withLock { state in
+            state.left -= 1
+            if state.left < 0 { state.isHanging = true }
+        }
+        monitor.notify()
+        _ = monitor.await(timeout: 60_000_000_000) { $0.left >= 0 || $0.isReleased ? true : nil }
+    }
+
+    func alreadyPublished(_ entries: [Entry]) -> Set<Int64>? { nil }
+
+    func awaitsHanging() { _ = monitor.await(timeout: 60_000_000_000) { $0.isHanging ? true : nil } }
+
+    func release() {
+        monitor.withLock { $0.isReleased = true }
+        monitor.notify()
+    }
+}
+
 struct OutboxTests {
     private let state: TemporaryDirectory
     private let history: History
@@ -69,6 +100,24 @@ struct OutboxTests {
                 try transaction.append(.stop(StopEvent(reason: "\(number)", pid: 1)), at: noon)
             }
         }
+    }
+
+    /// A pipe that nobody empties must not keep the service from ending, and the row is sent another time.
+    @Test func aReaderThatHangsIsLeftBehind() throws {
+        try write(3)
+        let reader = HangingReader(takes: 1)
+        let outbox = try Outbox(history: history, publisher: reader, marks: true)
+        try outbox.start(name: "test")
+        reader.awaitsHanging()
+        #expect(!outbox.stop(patience: 1_000_000))
+
+        // The end of the process would end the thread; here it has to hang on until all is looked at.
+        defer { reader.release() }
+        let journal = Journal()
+        let next = try Outbox(history: history, publisher: journal, marks: true)
+        try next.start(name: "next")
+        #expect(next.stop())
+        #expect(journal.arrived.last == 3)
     }
 
     @Test func whatIsThereIsSentInOrderAndMarked() throws {

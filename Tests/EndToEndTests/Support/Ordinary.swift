@@ -13,22 +13,33 @@ enum Ordinary {
     /// - Throws: The cancellation of the test, where root cannot become somebody else here.
     static func world() throws -> Millwarden {
         guard isRoot else { return try Millwarden() }
-        let launcher = [
-            "setpriv", "--reuid=\(uid)", "--regid=\(uid)", "--clear-groups", "--inh-caps=-all", "--",
-        ]
+        return try world(launcher: becomingNobody)
+    }
+
+    /// A world in which the program is root of a user namespace, and nobody outside of it.
+    ///
+    /// - Throws: The cancellation of the test, where this host allows no user namespaces.
+    static func container() throws -> Millwarden {
+        let entering = ["unshare", "--user", "--map-root-user", "--mount", "--"]
+        return try world(launcher: isRoot ? becomingNobody + entering : entering)
+    }
+
+    private static let becomingNobody = [
+        "setpriv", "--reuid=\(uid)", "--regid=\(uid)", "--clear-groups", "--inh-caps=-all", "--",
+    ]
+
+    private static func world(launcher: [String]) throws -> Millwarden {
         let world = try Millwarden(launcher: launcher)
-        try world.path.setMode(0o755)
-        try world.adoptEverything()
-        guard
-            let tried = try? TestSupport.run(
-                launcher[0],
-                Array(launcher.dropFirst()) + [world.program, "--version"]
-            )
-        else {
-            try Test.cancel("there is no setpriv(1) to become nobody with")
+        if isRoot {
+            try world.path.setMode(0o755)
+            try world.adoptEverything()
+        }
+        let line = launcher + [world.program, "--version"]
+        guard let tried = try? TestSupport.run(line[0], Array(line.dropFirst())) else {
+            try Test.cancel("there is no \(line[0])(1) to start the program with")
         }
         guard tried.status == .exited(0) else {
-            try Test.cancel("nobody cannot start \(world.program): \(tried.errorText)")
+            try Test.cancel("\(launcher) cannot start \(world.program): \(tried.errorText)")
         }
         return world
     }
@@ -37,7 +48,7 @@ enum Ordinary {
 extension Millwarden {
     /// Where the program runs as somebody else, gives that user a path.
     func adopt(_ path: RawPath) throws {
-        if !launcher.isEmpty { try path.giveAway(to: Ordinary.uid) }
+        if isRoot, !launcher.isEmpty { try path.giveAway(to: Ordinary.uid) }
     }
 
     func adoptEverything() throws {
