@@ -31,12 +31,33 @@ package struct JournalComparison: Sendable {
     }
 
     private var sightings: [Sighting] = []
+    private let stateDirectory: RawPath
+    /// Rows of histories in other state directories, which are not compared: a trial, or one that was moved.
+    private var elsewhere = 0
+    /// One of those directories.
+    private var otherPlace: RawPath?
 
-    package init() {}
+    /// - Parameter stateDirectory: Where this host's history lies.
+    package init(stateDirectory: RawPath) {
+        self.stateDirectory = stateDirectory
+    }
 
     package var isEmpty: Bool { sightings.isEmpty }
 
+    /// What was not compared; nil where all was.
+    package var remark: String? {
+        otherPlace.map {
+            "\(counted(elsewhere, "row")) of histories in other state directories left out, such as \($0)"
+        }
+    }
+
+    /// Takes a row of this host; one that does not say where its history lies is compared.
     package mutating func add(_ row: JournalRow) {
+        if let place = row.stateDirectory, place != stateDirectory {
+            elsewhere += 1
+            otherPlace = otherPlace ?? place
+            return
+        }
         sightings.append(Sighting(seq: row.seq, chain: row.chain, time: row.time))
     }
 
@@ -73,5 +94,28 @@ package struct JournalComparison: Sendable {
         }
         return
             "it has the chain value \(chain); the journal filed it at \(first.time.utc) with \(first.chain)"
+    }
+}
+
+extension JournalComparison.Outcome {
+    /// The second line of `history verify --against-journal --format jsonl`.
+    package var json: JSON {
+        var object = JSONObject()
+        object.append("schema", .string("millwarden.history-journal/1"))
+        switch self {
+        case .agrees(let rows, let missing):
+            object.append("ok", .bool(true))
+            object.append("rows", .int(Int64(rows)))
+            object.append("not_in_journal", .int(Int64(missing)))
+        case .differs(let seq, let reason):
+            object.append("ok", .bool(false))
+            object.append("seq", .int(seq))
+            object.append("reason", .string(reason))
+        case .nothing:
+            object.append("ok", .bool(false))
+            object.append("seq", .null)
+            object.append("reason", .string(description))
+        }
+        return .object(object)
     }
 }

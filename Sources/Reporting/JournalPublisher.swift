@@ -9,19 +9,26 @@ package import Warden
 /// libsystemd reports success when nobody listens, so the socket itself is asked before each entry and once more after
 /// it: an entry that may have been lost is an error, and sent again.
 package struct JournalPublisher: Publisher {
+    /// Where the history lies whose entries are sent.
+    private let stateDirectory: RawPath?
     /// journald's socket; another one only in tests.
     private let socket: String
     /// How long a journal that takes nothing is waited for, in milliseconds.
     private let patience: CInt
 
-    package init(socket: String = "/run/systemd/journal/socket", patience: Int = 5_000) {
+    package init(
+        stateDirectory: RawPath? = nil,
+        socket: String = "/run/systemd/journal/socket",
+        patience: Int = 5_000
+    ) {
+        self.stateDirectory = stateDirectory
         self.socket = socket
         self.patience = CInt(clamping: patience)
     }
 
     package func publish(_ entry: Entry) throws(PublishError) {
         try probe(patience: patience)
-        let result = send(journalFields(for: entry))
+        let result = send(journalFields(for: entry, stateDirectory: stateDirectory))
         guard result >= 0 else {
             throw PublishError(
                 "the journal did not take entry \(entry.seq): \(Errno(-result)); it is sent again"

@@ -77,6 +77,7 @@ package struct JournalRow: Hashable, Sendable {
 
     /// Fields that are handed on, with their keys in JSON; true where they hold a number.
     private static let details: [(field: String, key: String, isNumber: Bool)] = [
+        ("MILLWARDEN_STATE_DIRECTORY", "state_directory", false),
         ("MILLWARDEN_RULE", "rule", false), ("MILLWARDEN_TAGS", "tags", false),
         ("MILLWARDEN_PATH_FROM", "from", false), ("MILLWARDEN_SHADOWED_BY", "by", false),
         ("MILLWARDEN_ATTRIBUTES", "attributes", false), ("MILLWARDEN_DIGEST_BEFORE", "digest_before", false),
@@ -93,6 +94,11 @@ package struct JournalRow: Hashable, Sendable {
 
     package var rule: RuleID? {
         others.first { $0.name == "MILLWARDEN_RULE" }.flatMap { String(validating: $0.value, as: UTF8.self) }
+    }
+
+    /// Where the history lies that the row is from; nil where it does not say.
+    package var stateDirectory: RawPath? {
+        others.first { $0.name == "MILLWARDEN_STATE_DIRECTORY" }.map { RawPath(bytes: $0.value) }
     }
 
     /// What must be equal where two entries have the same chain value: then one of them is a duplicate.

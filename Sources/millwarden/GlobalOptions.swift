@@ -60,6 +60,12 @@ struct GlobalOptions: ParsableArguments {
     }
 }
 
+/// A directory by the path that no link leads to, so that one place has one name.
+func realDirectory(_ path: RawPath) -> RawPath {
+    let resolver = PathResolver(tree: KernelTree())
+    return resolver.resolve(path).final ?? resolver.canonical(path)
+}
+
 /// What a command works with: the configuration, and the places that follow from it and the options.
 struct Session {
     let options: GlobalOptions

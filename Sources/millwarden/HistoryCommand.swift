@@ -110,7 +110,7 @@ struct HistoryVerify: ParsableCommand {
         guard let history = try openHistory(known) else { return }
         try report(try history.verify())
         let outcome = known.outcome(against: try history.chainValues())
-        if global.format == .jsonl { say(json(outcome).compact) }
+        if global.format == .jsonl { say(outcome.json.compact) }
         guard case .agrees = outcome else {
             throw CommandFailure(
                 ExitStatus.notVerified,
@@ -130,13 +130,14 @@ struct HistoryVerify: ParsableCommand {
             )
         }
         var sieve = JournalSieve(trusted: [Int64(geteuid())])
-        var comparison = JournalComparison()
+        var comparison = JournalComparison(stateDirectory: realDirectory(try Session(global).stateDirectory))
         let reader = try JournalReader(place)
         let moment = try since.map { try historyMoment($0, "--since") }
         let passage = reader.forEachRecord(machineID: host.machineID, since: moment) { record in
             if let row = sieve.take(record) { comparison.add(row) }
             return true
         }
+        if let remark = comparison.remark { complain(remark) }
         try note(sieve.tally, passage)
         return comparison
     }
@@ -148,7 +149,7 @@ struct HistoryVerify: ParsableCommand {
         } catch let error as HistoryError {
             guard case .missing = error, !known.isEmpty else { throw error }
             let outcome = known.outcome(against: [:])
-            if global.format == .jsonl { say(json(outcome).compact) }
+            if global.format == .jsonl { say(outcome.json.compact) }
             throw CommandFailure(
                 ExitStatus.notVerified,
                 global.format == .jsonl ? "" : "\(error); it is not what the journal holds: \(outcome)"
@@ -181,26 +182,6 @@ struct HistoryVerify: ParsableCommand {
             object.append("ok", .bool(false))
             object.append("seq", .int(seq))
             object.append("reason", .string(reason))
-        }
-        return .object(object)
-    }
-
-    private func json(_ outcome: JournalComparison.Outcome) -> JSON {
-        var object = JSONObject()
-        object.append("schema", .string("millwarden.history-journal/1"))
-        switch outcome {
-        case .agrees(let rows, let missing):
-            object.append("ok", .bool(true))
-            object.append("rows", .int(Int64(rows)))
-            object.append("not_in_journal", .int(Int64(missing)))
-        case .differs(let seq, let reason):
-            object.append("ok", .bool(false))
-            object.append("seq", .int(seq))
-            object.append("reason", .string(reason))
-        case .nothing:
-            object.append("ok", .bool(false))
-            object.append("seq", .null)
-            object.append("reason", .string(outcome.description))
         }
         return .object(object)
     }
