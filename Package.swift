@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // From the inside out: no target names one that stands below it.
         .target(name: "Integrity", swiftSettings: settings),
@@ -47,7 +48,8 @@ let package = Package(
         .target(
             name: "Ledger",
             dependencies: [
-                "Integrity", "Host", "CLinux", "COpenSSL", .product(name: "GRDB", package: "GRDB.swift"),
+                "Integrity", "Host", "CLinux", "COpenSSL", "CZlib",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: settings
         ),

@@ -50,6 +50,7 @@ lacks() {
         libsystemd-dev) ! pkg-config --exists libsystemd ;;
         libssl-dev) ! pkg-config --exists 'libcrypto >= 3' ;;
         libsqlite3-dev) ! pkg-config --exists sqlite3 ;;
+        zlib1g-dev) ! pkg-config --exists zlib ;;
         # What the toolchain's own programs are linked with.
         libcurl4 | libncurses6 | libsqlite3-0 | libxml2 | zlib1g) ! swift build --version >/dev/null 2>&1 ;;
         debootstrap) ! command -v debootstrap ;;
@@ -113,7 +114,7 @@ apt_install() {
 # need_build: whatever building takes.
 need_build() {
     find_swift
-    need ca-certificates git g++ pkg-config libsystemd-dev libssl-dev libsqlite3-dev \
+    need ca-certificates git g++ pkg-config libsystemd-dev libssl-dev libsqlite3-dev zlib1g-dev \
         libcurl4 libncurses6 libsqlite3-0 libxml2 zlib1g
     check_swift
 }

@@ -1,8 +1,7 @@
 package import Integrity
 
-/// Reads bytes at an offset, as many as it likes but one at the least; 0 at the end.
-package typealias PositionalRead = (_ offset: UInt64, _ room: UnsafeMutableRawBufferPointer) throws(Errno) ->
-    Int
+/// Reads up to so many bytes at an offset: one at the least, none at the end.
+package typealias PositionalRead = (_ offset: UInt64, _ count: Int) throws(Errno) -> [UInt8]
 
 /// Makes the summary of an ELF file (elf(5)) of either class and byte order.
 ///
@@ -11,7 +10,7 @@ package typealias PositionalRead = (_ offset: UInt64, _ room: UnsafeMutableRawBu
 /// often the tables name them. What does not hold is left out, and the summary says that it is partial.
 ///
 /// One reader belongs to one thread.
-@safe package final class ELFReader {
+package final class ELFReader {
     /// Section or program headers, entries of the dynamic section, notes: further ones are left out.
     static let tableLimit = 1_024
     /// Bytes of one name or path.
@@ -19,13 +18,10 @@ package typealias PositionalRead = (_ offset: UInt64, _ room: UnsafeMutableRawBu
     /// Bytes of the table of section names that are looked at.
     static let stringsLimit: UInt64 = 1 << 20
 
-    private static let bufferSize = 256 << 10
-    private let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 4_096)
+    private static let pieceSize = 256 << 10
     private let hasher = SHA256Hasher()
 
     package init() {}
-
-    deinit { unsafe memory.deallocate() }
 
     /// Reads a file of that size.
     ///
@@ -305,12 +301,9 @@ package typealias PositionalRead = (_ offset: UInt64, _ room: UnsafeMutableRawBu
         while result.count < count {
             let (position, overflow) = offset.addingReportingOverflow(UInt64(result.count))
             if overflow { break }
-            let room = unsafe UnsafeMutableRawBufferPointer(
-                rebasing: memory[..<min(count - result.count, Self.bufferSize)]
-            )
-            let done = try unsafe read(position, room)
-            if done == 0 { break }
-            unsafe result.append(contentsOf: room[..<done])
+            let piece = try read(position, min(count - result.count, Self.pieceSize))
+            if piece.isEmpty { break }
+            result.append(contentsOf: piece)
         }
         return result
     }
@@ -319,12 +312,11 @@ package typealias PositionalRead = (_ offset: UInt64, _ room: UnsafeMutableRawBu
     private func hash(_ range: Range<UInt64>, _ read: PositionalRead) throws(Errno) -> Bool {
         var position = range.lowerBound
         while position < range.upperBound {
-            let count = Int(min(range.upperBound - position, UInt64(Self.bufferSize)))
-            let room = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[..<count])
-            let done = try unsafe read(position, room)
-            if done == 0 { return false }
-            unsafe hasher.update(UnsafeRawBufferPointer(rebasing: room[..<done]))
-            position += UInt64(done)
+            let count = Int(min(range.upperBound - position, UInt64(Self.pieceSize)))
+            let piece = try read(position, count)
+            if piece.isEmpty { return false }
+            hasher.update(piece)
+            position += UInt64(piece.count)
         }
         return true
     }

@@ -6,10 +6,13 @@ package struct ExamineOptions: Hashable, Sendable {
     package var prefix: UInt64?
     /// Also hash the sorted names of a directory.
     package var names: Bool
+    /// Also bring along what is in a regular file.
+    package var content: ContentWish?
 
-    package init(prefix: UInt64? = nil, names: Bool = false) {
+    package init(prefix: UInt64? = nil, names: Bool = false, content: ContentWish? = nil) {
         self.prefix = prefix
         self.names = names
+        self.content = content
     }
 }
 
@@ -18,6 +21,8 @@ package struct Examined: Hashable, Sendable {
     package var attributes: Attributes
     /// The digest of the first bytes, as many as `ExamineOptions.prefix` asked for; nil where the file is shorter.
     package var prefix: Digest?
+    /// What `ExamineOptions.content` asked for; nil where it did not, or the content is the known one.
+    package var content: TakenContent?
     /// The ctime lies so close to the examination, or after it, that a later write could leave it unchanged.
     package var isRacy: Bool
     /// It changed under every try to examine it.
@@ -31,12 +36,14 @@ package struct Examined: Hashable, Sendable {
     package init(
         attributes: Attributes,
         prefix: Digest? = nil,
+        content: TakenContent? = nil,
         isRacy: Bool = false,
         isUnstable: Bool = false,
         hasStableIdentity: Bool = true
     ) {
         self.attributes = attributes
         self.prefix = prefix
+        self.content = content
         self.isRacy = isRacy
         self.isUnstable = isUnstable
         self.hasStableIdentity = hasStableIdentity

@@ -11,14 +11,24 @@ package struct Examiner<Tree: FileTree> {
     private let buffer = ReadBuffer()
     private var listing = DirectoryListing()
     private var kinds: [FileSystemKind] = []
+    private let copier: (any ContentCopier)?
+    private var elfReader: ELFReader?
 
     /// How often something that keeps changing is looked at before it is reported as it is.
     package static var tries: Int { 4 }
 
-    /// `clock` tells the real time, by which ctimes are judged to be racy.
-    package init(tree: Tree, clock: @escaping @Sendable () -> Timestamp) {
+    /// - Parameters:
+    ///   - tree: Where it looks.
+    ///   - clock: Tells the real time, by which ctimes are judged to be racy.
+    ///   - copier: Where copies go; nil where none are made.
+    package init(
+        tree: Tree,
+        clock: @escaping @Sendable () -> Timestamp,
+        copier: (any ContentCopier)? = nil
+    ) {
         self.tree = tree
         self.clock = clock
+        self.copier = copier
     }
 
     /// Forgets what kinds of file system were met, because mounts have changed: a device number is used again.
@@ -197,13 +207,22 @@ package struct Examiner<Tree: FileTree> {
         } catch {
             throw Failure(.read, error.code)
         }
+        var taken: TakenContent?
+        if let wish = options.content, bytes.digest != wish.known {
+            do throws(Errno) {
+                taken = try take(wish, of: file, bytes, now)
+            } catch {
+                throw Failure(.read, error.code)
+            }
+        }
         var seen = try asking(.stat) { () throws(Errno) in try tree.status(of: file) }
-        let stoodStill = bytes.isWhole && seen.stoodStill(since: before)
+        let stoodStill = bytes.isWhole && seen.stoodStill(since: before) && taken?.isOther != true
         if let flags { seen.flags = flags }
         seen.xattrs = xattrs
         seen.content = .digest(bytes.digest)
         var examined = try judged(seen, now, file)
         examined.prefix = bytes.prefix
+        examined.content = taken
         return stoodStill ? .settled(examined) : .moved(examined)
     }
 
@@ -256,6 +275,8 @@ package struct Examiner<Tree: FileTree> {
     private struct Hashed {
         var digest: Digest
         var prefix: Digest?
+        /// How many bytes were read.
+        var count: UInt64
         /// As many bytes as the size promised were read.
         var isWhole: Bool
     }
@@ -287,7 +308,67 @@ package struct Examiner<Tree: FileTree> {
             unsafe hasher.update(chunk)
             total += UInt64(count)
         }
-        return Hashed(digest: hasher.finish(), prefix: first, isWhole: size == 0 || total == size)
+        return Hashed(
+            digest: hasher.finish(),
+            prefix: first,
+            count: total,
+            isWhole: size == 0 || total == size
+        )
+    }
+
+    // MARK: Taking content along
+
+    /// Reads from the same descriptor again what is to be brought along of bytes that were hashed.
+    private mutating func take(
+        _ wish: ContentWish,
+        of file: borrowing OwnedDescriptor,
+        _ bytes: Hashed,
+        _ now: Timestamp
+    ) throws(Errno) -> TakenContent {
+        var taken = TakenContent()
+        if wish.text { taken.text = try text(of: file, bytes) }
+        if wish.elf {
+            let reader = elfReader ?? ELFReader()
+            elfReader = reader
+            taken.elf = try reader.summary(size: bytes.count) { (offset, count) throws(Errno) in
+                try piece(of: file, at: offset, count)
+            }
+        }
+        if wish.copy, let copier {
+            taken.copy = copier.copy(bytes.digest, size: bytes.count, now: now) {
+                (offset, count) throws(Errno) in
+                try piece(of: file, at: offset, count)
+            }
+        }
+        return taken
+    }
+
+    private func piece(of file: borrowing OwnedDescriptor, at offset: UInt64, _ count: Int)
+        throws(Errno) -> [UInt8]
+    {
+        var outcome: Result<Int, Errno> = .success(0)
+        let piece = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            do throws(Errno) {
+                filled = try unsafe tree.read(file, at: offset, into: UnsafeMutableRawBufferPointer(buffer))
+                outcome = .success(filled)
+            } catch {
+                outcome = .failure(error)
+            }
+        }
+        _ = try outcome.get()
+        return piece
+    }
+
+    private func text(of file: borrowing OwnedDescriptor, _ bytes: Hashed) throws(Errno) -> TakenText {
+        guard bytes.count <= UInt64(ContentWish.textLimit) else { return .tooLarge }
+        var text: [UInt8] = []
+        while true {
+            let piece = try piece(of: file, at: UInt64(text.count), 64 << 10)
+            if piece.isEmpty { break }
+            text += piece
+            if UInt64(text.count) > bytes.count { return .other }
+        }
+        return SHA256Hasher.digest(of: text) == bytes.digest ? .text(text) : .other
     }
 
     private mutating func hashNames(of directory: borrowing OwnedDescriptor) throws(Failure) -> Digest {

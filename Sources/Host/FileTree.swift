@@ -39,6 +39,13 @@ package protocol FileTree: Sendable {
     func read(_ file: borrowing OwnedDescriptor, into buffer: UnsafeMutableRawBufferPointer) throws(Errno)
         -> Int
 
+    /// Reads at an offset, without moving where the next `read` goes on; 0 at the end.
+    func read(
+        _ file: borrowing OwnedDescriptor,
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Int
+
     /// The target of a link opened with `openPlace`.
     func target(of link: borrowing OwnedDescriptor) throws(Errno) -> [UInt8]
 

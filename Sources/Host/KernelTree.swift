@@ -184,6 +184,19 @@ package struct KernelTree: FileTree {
         return try checked(result)
     }
 
+    package func read(
+        _ file: borrowing OwnedDescriptor,
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Int {
+        // No file is longer than an offset of the kernel can say.
+        guard let offset = off_t(exactly: offset) else { return 0 }
+        let result = file.lend { number in
+            kernelResult { unsafe pread(number, buffer.baseAddress, buffer.count, offset) }
+        }
+        return try checked(result)
+    }
+
     package func target(of link: borrowing OwnedDescriptor) throws(Errno) -> [UInt8] {
         // The kernel's own bound is PATH_MAX; an answer that fills the buffer may have been cut off.
         var size = Int(PATH_MAX) + 1

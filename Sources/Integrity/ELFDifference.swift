@@ -46,6 +46,7 @@ package struct ELFDifference: Hashable, Sendable {
     package var runPath: Pair?
     package var rpath: Pair?
     package var soname: Pair?
+    /// In hexadecimal.
     package var buildID: Pair?
     /// Addresses, as `0x401000`.
     package var entry: Pair?
@@ -78,9 +79,28 @@ extension ELFDifference {
         runPath = ELFDifference.pair(before.runPath, after.runPath)
         rpath = ELFDifference.pair(before.rpath, after.rpath)
         soname = ELFDifference.pair(before.soname, after.soname)
-        buildID = ELFDifference.pair(before.buildID, after.buildID)
+        buildID = ELFDifference.pair(
+            before.buildID.map { hex($0).utf8 },
+            after.buildID.map { hex($0).utf8 }
+        )
         let addresses = [before.entry, after.entry].map { Array("0x\(String($0, radix: 16))".utf8) }
         entry = ELFDifference.pair(addresses[0], addresses[1])
+        limit()
+    }
+
+    /// A list names so many at the most, each with so many bytes: a finding has a bound, whatever the file says.
+    package static let listed = 64
+    private static let nameLimit = 256
+
+    private mutating func limit() {
+        for list in [\ELFDifference.sections, \.needed, \.auditors, \.filters] {
+            for names in [\Names.added, \.removed, \.changed] {
+                let all = self[keyPath: list][keyPath: names]
+                let shown = all.prefix(ELFDifference.listed).map { Array($0.prefix(ELFDifference.nameLimit)) }
+                if shown != all { isPartial = true }
+                self[keyPath: list][keyPath: names] = shown
+            }
+        }
     }
 
     private static func pair(_ before: (some Collection<UInt8>)?, _ after: (some Collection<UInt8>)?) -> Pair?

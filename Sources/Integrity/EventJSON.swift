@@ -171,6 +171,7 @@ extension Finding {
         object.append("actor", actor?.json ?? .null)
         if let gap { object.append("gap", .int(gap)) }
         if let absent { object.append("absent", .string(absent)) }
+        if let evidence { object.append("evidence", evidence.json) }
         return object
     }
 
@@ -202,6 +203,7 @@ extension Finding {
         actor = object["actor"].flatMap(Actor.init(json:))
         gap = object["gap"]?.integer
         absent = object["absent"]?.text
+        evidence = object["evidence"].flatMap(FileEvidence.init(json:))
     }
 }
 

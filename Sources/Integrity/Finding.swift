@@ -63,6 +63,8 @@ package struct Finding: Hashable, Sendable {
     package var gap: Int64?
     /// The glob, as its rule has it, that says that the path should not exist.
     package var absent: String?
+    /// What is kept of the change besides its attributes; nil where there is nothing.
+    package var evidence: FileEvidence?
 
     package init(path: RawPath, change: ChangeKind, rule: RuleID, severity: Severity, verdict: Verdict) {
         self.path = path

@@ -97,6 +97,17 @@ package enum StateCodec {
         return btimeOffset + (state[state.startIndex + btimeOffset] == 1 ? 13 : 1)
     }
 
+    /// The digest of a regular file's content, read without decoding the rest; nil where there is none.
+    package static func digest(of state: ArraySlice<UInt8>) -> Digest? {
+        guard let status = statusLength(of: state) else { return nil }
+        // Behind the status: device, flags, the device's own number if any.
+        let node = state.startIndex + status + 2 * 4 + 4
+        guard node < state.endIndex else { return nil }
+        let content = node + (state[node] == 1 ? 9 : 1)
+        guard content < state.endIndex, state[content] == 1 else { return nil }
+        return Digest(bytes: state[(content + 1)...].prefix(Digest.size))
+    }
+
     /// Reads one state; nil where the bytes are not exactly what `append` writes.
     package static func decode(_ reader: inout ByteReader, isRacy: Bool) -> RecordedState? {
         switch reader.byte() {

@@ -6,7 +6,7 @@ package import Integrity
 enum BaselineFormat {
     /// As PNG's: a transfer as text, or through seven bits, breaks it visibly.
     static let magic: [UInt8] = [0x89, 0x4D, 0x57, 0x42, 0x0D, 0x0A, 0x1A, 0x0A]
-    /// What is written; 1 knew no definition of the scope, and is read as well.
+    /// What is written; 1 knew neither the definition of the scope nor kept contents, and is read as well.
     static let version = 2
     static let endMagic: [UInt8] = Array("MWBSIGN\n".utf8)
     static let context: [UInt8] = Array("millwarden baseline 1\0".utf8)
@@ -83,6 +83,8 @@ package struct BaselineManifest: Hashable, Sendable {
     package var machineID: String
     /// The history that knows of it; nil where there was none.
     package var historyID: HistoryID?
+    /// The digest of the index of the contents that are kept beside it; nil where none are.
+    package var contents: Digest?
 
     package init(
         generation: Int64,
@@ -90,7 +92,8 @@ package struct BaselineManifest: Hashable, Sendable {
         scope: Scope,
         hostName: String,
         machineID: String,
-        historyID: HistoryID?
+        historyID: HistoryID?,
+        contents: Digest? = nil
     ) {
         self.generation = generation
         self.created = created
@@ -98,6 +101,7 @@ package struct BaselineManifest: Hashable, Sendable {
         self.hostName = hostName
         self.machineID = machineID
         self.historyID = historyID
+        self.contents = contents
     }
 }
 
@@ -149,6 +153,7 @@ struct EncodedManifest {
         bytes.append(list: manifest.scope.packs.map { Array($0.utf8) })
         bytes.append(list: manifest.scope.homes.map(\.bytes))
         bytes.append(manifest.scope.definition)
+        bytes.append(contentsOf: manifest.contents.map { [1] + $0.bytes } ?? [0])
         bytes.append(list: rules.map { Array($0.utf8) })
         bytes.append(little: UInt64(entries))
         bytes.append(little: UInt32(blocks.count))
@@ -180,6 +185,7 @@ struct EncodedManifest {
             let packs = reader.list({ $0.text() }),
             let homes = reader.list({ $0.long().map(RawPath.init(bytes:)) }),
             let definition = format < 2 ? .some(nil) : reader.definition(),
+            let contents = format < 2 ? .some(nil) : reader.optional({ $0.digest() }),
             let rules = reader.list({ $0.text() }), let entries: UInt64 = reader.little(),
             let blocks = EncodedManifest.blocks(&reader), reader.isAtEnd
         else { return nil }
@@ -189,7 +195,8 @@ struct EncodedManifest {
             scope: Scope(rules: rulesDigest, packs: packs, homes: homes, definition: definition),
             hostName: hostName,
             machineID: machineID,
-            historyID: historyID
+            historyID: historyID,
+            contents: contents
         )
         (self.rules, self.blocks) = (rules, blocks)
         guard Int(clamping: entries) == self.entries else { return nil }

@@ -35,6 +35,11 @@ struct LedgerFile: ~Copyable, Sendable {
         descriptor = OwnedDescriptor(owning: number)
     }
 
+    /// Takes over an open file.
+    init(owning descriptor: consuming OwnedDescriptor) {
+        self.descriptor = descriptor
+    }
+
     /// Type, size, mode and identity (fstat(2)).
     func status() throws(FileFailure) -> stat {
         var status = stat()
@@ -185,7 +190,7 @@ extension stat {
 }
 
 /// Calls until it is not interrupted; -1 becomes the error.
-private func call<Value: SignedInteger>(_ name: String, _ body: () -> Value) throws(FileFailure) -> Value {
+func call<Value: SignedInteger>(_ name: String, _ body: () -> Value) throws(FileFailure) -> Value {
     while true {
         let result = body()
         if result >= 0 { return result }
@@ -195,7 +200,7 @@ private func call<Value: SignedInteger>(_ name: String, _ body: () -> Value) thr
 }
 
 /// Lends a path to a system call, with its NUL; a path with a NUL inside is cut there by no one, it is empty instead.
-private func withTerminated<Value>(_ path: RawPath, _ body: (UnsafePointer<CChar>) -> Value) -> Value {
+func withTerminated<Value>(_ path: RawPath, _ body: (UnsafePointer<CChar>) -> Value) -> Value {
     let bytes = path.bytes.contains(0) ? [0] : path.bytes + [0]
     return unsafe bytes.withUnsafeBufferPointer { buffer in
         unsafe buffer.withMemoryRebound(to: CChar.self) { characters in

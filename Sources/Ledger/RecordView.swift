@@ -26,6 +26,9 @@ package struct RecordView: Sendable {
     /// The state as `StateCodec` wrote it.
     package var state: ArraySlice<UInt8> { block.bytes[layout.state] }
 
+    /// The digest of a regular file's content.
+    package var digest: Digest? { StateCodec.digest(of: state) }
+
     /// True where the recorded state is these bytes: nothing at all differs.
     package func hasState(_ encoded: ArraySlice<UInt8>) -> Bool { compareNames(state, encoded) == 0 }
 

@@ -2,7 +2,7 @@ internal import Integrity
 
 extension TextPage {
     /// One finding: the change and the path, then what was and what is.
-    mutating func finding(_ finding: Finding) {
+    mutating func finding(_ finding: Finding, _ detail: DiffDetail = .counts, copy: CopyPlace? = nil) {
         name(finding.path, label: "  " + padded(finding.change.name, 10), paint: Paint(finding.severity))
         if let from = finding.from { name(from, label: label("from")) }
         if let by = finding.by {
@@ -10,6 +10,7 @@ extension TextPage {
             if let source = mountSource(by) { pair("source", source, indent: 4, column: 9) }
         }
         comparison(finding)
+        if let evidence = finding.evidence, detail == .counts { self.evidence(evidence, .counts) }
         pair("rule", ruleText(finding), indent: 4, column: 9)
         if let via = finding.via { name(via, label: label("via")) }
         if let glob = finding.absent {
@@ -23,6 +24,8 @@ extension TextPage {
         if let resolved = finding.resolved {
             pair("undone", "\(resolved.utc); no longer visible on disk", indent: 4, column: 9)
         }
+        // The whole difference stands last: it may be long.
+        if let evidence = finding.evidence, detail == .whole { self.evidence(evidence, .whole, copy: copy) }
     }
 
     private mutating func actor(_ actor: Actor) {

@@ -53,15 +53,25 @@ private struct HistoryRow {
 }
 
 /// The text of `history show SEQ`: the sentence, what differs, and every key that is kept.
-package func historyText(for entry: Entry, style: TextStyle = .plain) -> String {
+///
+/// - Parameters:
+///   - entry: The row.
+///   - copy: Where the copy of the altered file lies, where the row says that there is one.
+///   - style: How it looks.
+/// - Returns: Lines that end with a line feed.
+package func historyText(for entry: Entry, copy: CopyPlace? = nil, style: TextStyle = .plain) -> String {
     var page = TextPage(style)
     page.sentence(message(for: entry), hanging: 2, paint: .heading)
     if case .change(let finding) = entry.event {
         page.blank()
-        page.finding(finding)
+        page.finding(finding, .whole, copy: copy)
     }
     page.blank()
-    if case .object(let object) = entry.json { page.members(object, indent: 2) }
+    if case .object(var object) = entry.json {
+        // It stands above, in lines that can be read.
+        object["evidence"] = nil
+        page.members(object, indent: 2)
+    }
     return page.text
 }
 

@@ -131,6 +131,9 @@ private struct FieldList {
         add("MILLWARDEN_DIGEST_BEFORE", finding.before?.content.map(digestText))
         add("MILLWARDEN_DIGEST_AFTER", finding.after?.content.map(digestText))
         if let actor = finding.actor { add(actor) }
+        add("MILLWARDEN_DIFF", finding.evidence?.diff?.text)
+        add("MILLWARDEN_ELF", finding.evidence?.elf.map(elfText))
+        add("MILLWARDEN_COPY", finding.evidence?.copy?.description)
         add("MILLWARDEN_GAP_ID", finding.gap.map { String($0) })
         add("MILLWARDEN_AUTHORIZATION", finding.authorization)
     }

@@ -86,6 +86,8 @@ package struct JournalRow: Hashable, Sendable {
         ("MILLWARDEN_ACTOR_EXE", "actor_exe", false), ("MILLWARDEN_ACTOR_CMDLINE", "actor_cmdline", false),
         ("MILLWARDEN_ACTOR_UNIT", "actor_unit", false),
         ("MILLWARDEN_ACTOR_PARENT_EXE", "actor_parent_exe", false),
+        ("MILLWARDEN_DIFF", "diff", false), ("MILLWARDEN_ELF", "elf", false),
+        ("MILLWARDEN_COPY", "copy", false),
         ("MILLWARDEN_RESOLVES", "resolves", true), ("MILLWARDEN_GAP_ID", "gap_id", true),
         ("MILLWARDEN_GAP_STATE", "gap_state", false), ("MILLWARDEN_GAP_REASON", "gap_reason", false),
         ("MILLWARDEN_BUILD", "build", false), ("MILLWARDEN_AUTHORIZATION", "authorization", false),

@@ -21,7 +21,17 @@ extension StatusReport {
         object.append("last_full_check", json(history?.lastFull))
         object.append("last_quick_check", json(history?.lastQuick))
         object.append("history", history?.json ?? .null)
+        object.append("evidence", evidenceJSON)
         object.append("trouble", .optional(trouble.isEmpty ? nil : trouble.joined(separator: "; ")))
+        return .object(object)
+    }
+
+    private var evidenceJSON: JSON {
+        var object = JSONObject()
+        object.append("files", .int(Int64(evidence.files)))
+        object.append("bytes", .int(Int64(clamping: evidence.bytes)))
+        object.append("limit", .int(Int64(clamping: evidenceLimit)))
+        object.append("oldest", .optional(evidence.oldest?.description))
         return .object(object)
     }
 

@@ -12,8 +12,15 @@ extension StatusReport {
         standing(&page)
         checks(&page)
         queues(&page)
+        if evidence.files > 0 { page.pair("evidence", evidenceText, indent: 2) }
         for sentence in trouble { page.pair("trouble", safe(sentence), indent: 2) }
         return page.text
+    }
+
+    private var evidenceText: String {
+        let oldest = evidence.oldest.map { ", the oldest of \($0.utc)" } ?? ""
+        return
+            "\(counted(evidence.files, "altered file")), \(byteText(evidence.bytes)) of \(byteText(evidenceLimit))\(oldest)"
     }
 
     private var isClean: Bool {

@@ -167,6 +167,30 @@ package struct Acceptance<Tree: FileTree>: Sendable {
         return true
     }
 
+    /// Keeps what the new baseline keeps: of what the old one kept, all that is still in force, and what the plan
+    /// approves.
+    ///
+    /// - Parameters:
+    ///   - plan: What is approved.
+    ///   - old: The contents of the baseline that the plan rests on.
+    ///   - kept: Where they go.
+    /// - Throws: `BaselineError` where a block of the baseline is damaged.
+    package func keepContents(of plan: Plan, from old: KeptReader?, in kept: KeptWriter) throws(BaselineError)
+    {
+        let creation = Creation(tree: tree, rules: rules, clock: clock)
+        creation.keepContents(of: plan.changes.values.compactMap { $0 }, in: kept)
+        guard let old else { return }
+        var inForce: Set<Digest> = []
+        try baseline.forEachRecord { (view) throws(BaselineError) in
+            guard let digest = view.digest, plan.changes[view.path] == nil else { return }
+            inForce.insert(digest)
+        }
+        for record in plan.changes.values {
+            if let digest = record?.state.attributes?.digest { inForce.insert(digest) }
+        }
+        kept.add(old.keys.filter { inForce.contains($0.digest) }, from: old)
+    }
+
     /// Writes the new baseline beside the old one: every record of the old file but those of the plan.
     package func write(_ plan: Plan, to path: RawPath) throws(BaselineError) -> BaselineWriter {
         try merge(baseline, with: plan.changes, presentAbsent: plan.presentAbsent, to: path)

@@ -31,11 +31,12 @@ package struct Check<Tree: FileTree> {
         rules: RuleSet,
         baseline: BaselineReader,
         isAnchorMissing: Bool,
+        room: EvidenceRoom = .none,
         history: History,
         host: HostIdentity,
         clock: @escaping @Sendable () -> Timestamp
     ) {
-        self.survey = Survey(tree: tree, rules: rules, baseline: baseline, clock: clock)
+        self.survey = Survey(tree: tree, rules: rules, baseline: baseline, room: room, clock: clock)
         self.rules = rules
         self.baseline = baseline
         self.isAnchorMissing = isAnchorMissing

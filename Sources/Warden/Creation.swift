@@ -34,6 +34,7 @@ package struct Creation<Tree: FileTree>: Sendable {
     package func run(
         into writer: BaselineWriter,
         jobs: Int,
+        keeping kept: KeptWriter? = nil,
         progress: SurveyProgress? = nil
     ) throws(BaselineError) -> (result: CreationResult, linked: [Record]) {
         var collected = CreationState()
@@ -44,13 +45,40 @@ package struct Creation<Tree: FileTree>: Sendable {
                     rules: rules,
                     examiner: Examiner(tree: tree, clock: clock),
                     absent: rules.absentMatcher(),
+                    kept: kept,
                     progress: progress
                 )
             },
             emit: { (outcome) throws(BaselineError) in try collected.take(outcome, writer) }
         )
         let linked = linkedRecords(collected.links, &collected.result)
+        if let kept { keepContents(of: linked, in: kept) }
         return (collected.result, linked)
+    }
+
+    /// Keeps what is kept of files that are being approved.
+    ///
+    /// Each is read again; what holds something else by now is left out, and the next examination tells.
+    ///
+    /// - Parameters:
+    ///   - records: The new records.
+    ///   - kept: Where their contents go.
+    package func keepContents(of records: some Sequence<Record>, in kept: KeptWriter) {
+        var examiner = Examiner(tree: tree, clock: clock)
+        let byID = Dictionary(rules.rules.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        for record in records {
+            guard let digest = record.state.attributes?.digest, let rule = byID[record.rule],
+                let wish = ContentWish.approval(under: rule),
+                case .found(let examined) = Examination(
+                    of: record.path,
+                    recorded: nil,
+                    rule: rule,
+                    content: wish,
+                    with: &examiner
+                ), examined.attributes.digest == digest
+            else { continue }
+            kept.add(examined)
+        }
     }
 
     /// The records of every hop and final target of the given links that no rule selects by itself.
@@ -140,6 +168,7 @@ struct CreationVisitor<Tree: FileTree>: WalkVisitor {
     let rules: RuleSet
     var examiner: Examiner<Tree>
     var absent: Matcher
+    let kept: KeptWriter?
     let progress: SurveyProgress?
 
     mutating func willList(_ directory: RawPath, _ descriptor: borrowing OwnedDescriptor) {}
@@ -163,7 +192,8 @@ struct CreationVisitor<Tree: FileTree>: WalkVisitor {
         let place = absent.find(unit.directory).below
         while let entry = unit.next() {
             let rule = rules.rules[entry.rule]
-            let options = ExamineOptions(for: rule, recorded: nil)
+            var options = ExamineOptions(for: rule, recorded: nil)
+            if kept != nil { options.content = .approval(under: rule) }
             let state: RecordedState
             do {
                 guard
@@ -175,6 +205,7 @@ struct CreationVisitor<Tree: FileTree>: WalkVisitor {
                     )
                 else { continue }
                 state = .examined(examined.attributes, isRacy: examined.isRacy)
+                kept?.add(examined)
                 outcome.bytes += examined.bytesRead
                 if examined.attributes.type == .link {
                     outcome.links.append(Link(path: unit.directory.appending(entry.name), rule: entry.rule))

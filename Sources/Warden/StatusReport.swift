@@ -12,6 +12,9 @@ package struct StatusReport: Sendable {
     /// The rules on disk; nil where they do not load.
     package var rules: StatusRules?
     package var history: StatusHistory?
+    /// The altered files that are kept, and the bytes that they may take.
+    package var evidence = EvidenceUsage()
+    package var evidenceLimit = EvidenceLimits().bytes
     /// Sentences about what could not be found out.
     package var trouble: [String] = []
 

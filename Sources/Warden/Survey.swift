@@ -94,17 +94,20 @@ package struct Survey<Tree: FileTree>: Sendable {
     let tree: Tree
     let rules: RuleSet
     let baseline: BaselineReader
+    let room: EvidenceRoom
     let clock: @Sendable () -> Timestamp
 
     package init(
         tree: Tree,
         rules: RuleSet,
         baseline: BaselineReader,
+        room: EvidenceRoom = .none,
         clock: @escaping @Sendable () -> Timestamp
     ) {
         self.tree = tree
         self.rules = rules
         self.baseline = baseline
+        self.room = room
         self.clock = clock
     }
 
@@ -124,6 +127,7 @@ package struct Survey<Tree: FileTree>: Sendable {
         let shared = SurveyShared(
             rules: rules,
             baseline: baseline,
+            room: room,
             isQuick: options.isQuick,
             filter: RecordFilter(options),
             grownLogs: options.grownLogs,
@@ -143,7 +147,7 @@ package struct Survey<Tree: FileTree>: Sendable {
             visitor: { _ in
                 SurveyVisitor(
                     shared: shared,
-                    examiner: Examiner(tree: tree, clock: clock),
+                    examiner: Examiner(tree: tree, clock: clock, copier: room.store),
                     cursor: baseline.makeCursor(),
                     selection: Selection(rules)
                 )
@@ -172,7 +176,7 @@ package struct Survey<Tree: FileTree>: Sendable {
         _ collected: inout Collector
     ) throws(BaselineError) {
         guard !ranges.isEmpty else { return }
-        var examiner = Examiner(tree: tree, clock: clock)
+        var examiner = Examiner(tree: tree, clock: clock, copier: room.store)
         var selection = Selection(rules)
         let filter = RecordFilter(options)
         for range in try filter.narrowed(ranges, baseline) {
@@ -186,8 +190,14 @@ package struct Survey<Tree: FileTree>: Sendable {
                     continue
                 }
                 let rule = rules.rules[ruleIndex]
-                let examination = Examination(of: record.path, recorded: record, rule: rule, with: &examiner)
-                collected.take(examination, record: record, ruleIndex: ruleIndex)
+                let examination = Examination(
+                    of: record.path,
+                    recorded: record,
+                    rule: rule,
+                    content: room.wish(under: rule, known: record.state.attributes?.digest),
+                    with: &examiner
+                )
+                collected.take(examination, record: record, ruleIndex: ruleIndex, shared)
             }
         }
     }
@@ -224,6 +234,7 @@ package struct Survey<Tree: FileTree>: Sendable {
             )
             guard var finding = assess(subject) else { continue }
             rules.noteAbsence(&finding)
+            finding.evidence = difference.evidence
             let state = difference.observation.attributes.map {
                 RecordedState.examined($0, isRacy: difference.isRacy)
             }
@@ -248,11 +259,13 @@ package struct Survey<Tree: FileTree>: Sendable {
 final class SurveyShared: Sendable {
     let rules: RuleSet
     let baseline: BaselineReader
+    let room: EvidenceRoom
     let isQuick: Bool
     let filter: RecordFilter
     let grownLogs: [RawPath: Standing]
     let willList: (@Sendable (RawPath, borrowing OwnedDescriptor) -> Void)?
     let progress: SurveyProgress?
+    private let budget = EvidenceBudget()
     /// The first damage of the baseline that a worker met; it ends the survey.
     let failure = Mutex<BaselineError?>(nil)
     let cancellation = WalkCancellation()
@@ -260,6 +273,7 @@ final class SurveyShared: Sendable {
     init(
         rules: RuleSet,
         baseline: BaselineReader,
+        room: EvidenceRoom,
         isQuick: Bool,
         filter: RecordFilter,
         grownLogs: [RawPath: Standing],
@@ -268,11 +282,36 @@ final class SurveyShared: Sendable {
     ) {
         self.rules = rules
         self.baseline = baseline
+        self.room = room
         self.isQuick = isQuick
         self.filter = filter
         self.grownLogs = grownLogs
         self.willList = willList
         self.progress = progress
+    }
+
+    /// One path that does not stand as recorded, with its evidence.
+    func difference(
+        _ path: RawPath,
+        _ ruleIndex: Int,
+        recorded: Record?,
+        _ observation: Observation,
+        _ examined: Examined?
+    ) -> Difference {
+        let evidence = room.evidence(
+            under: rules.rules[ruleIndex],
+            recorded: recorded?.state.attributes,
+            observed: observation.attributes,
+            content: examined?.content
+        )
+        return Difference(
+            path: path,
+            ruleIndex: ruleIndex,
+            recorded: recorded,
+            observation: observation,
+            isRacy: examined?.isRacy ?? false,
+            evidence: budget.admit(evidence)
+        )
     }
 
     func fail(_ error: BaselineError) {
@@ -288,6 +327,7 @@ struct Difference: Sendable {
     var recorded: Record?
     var observation: Observation
     var isRacy: Bool
+    var evidence: FileEvidence?
 
     /// The record that a path would get as it stands; nil where nothing does.
     func record(under rule: Rule) -> Record? {
@@ -359,7 +399,7 @@ struct Collector: Sendable {
         next = ordinal
     }
 
-    mutating func take(_ examination: Examination, record: Record, ruleIndex: Int) {
+    mutating func take(_ examination: Examination, record: Record, ruleIndex: Int, _ shared: SurveyShared) {
         switch examination {
         case .found(let examined):
             self.examined += 1
@@ -370,24 +410,10 @@ struct Collector: Sendable {
             }
             guard !examined.attributes.equals(recorded) else { return }
             differences.append(
-                Difference(
-                    path: record.path,
-                    ruleIndex: ruleIndex,
-                    recorded: record,
-                    observation: examined.observation,
-                    isRacy: examined.isRacy
-                )
+                shared.difference(record.path, ruleIndex, recorded: record, examined.observation, examined)
             )
         case .absent:
-            differences.append(
-                Difference(
-                    path: record.path,
-                    ruleIndex: ruleIndex,
-                    recorded: record,
-                    observation: .absent,
-                    isRacy: false
-                )
-            )
+            differences.append(shared.difference(record.path, ruleIndex, recorded: record, .absent, nil))
         case .failed(let failure):
             if case .unexamined = record.state {
                 unexamined.append(record.path)

@@ -30,11 +30,13 @@ enum Examination: Sendable {
         recorded: Record?,
         rule: Rule?,
         prefix: UInt64? = nil,
+        content: ContentWish? = nil,
         with examiner: inout Examiner<some FileTree>
     ) {
         do {
             var options = ExamineOptions(for: rule, recorded: recorded?.state.attributes)
             options.prefix = prefix ?? options.prefix
+            options.content = content
             self = try examiner.examine(path, options: options).map(Examination.found) ?? .absent
         } catch {
             self = .failed(error)
@@ -179,6 +181,7 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         if let recorded { options = ExamineOptions(for: rule, recorded: recorded.state.attributes) }
         let last = recorded.flatMap { LastObserved(shared.grownLogs[$0.path], rule: rule) }
         if let last { options.prefix = last.size }
+        options.content = shared.room.wish(under: rule, known: view.digest)
         let examined: Examined?
         do {
             examined = try examiner.examine(entry.name, in: descriptor, hint: entry.type, options: options)
@@ -200,12 +203,12 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
             )
             if let attributes = compared.recorded { recorded.state = .examined(attributes, isRacy: false) }
             outcome.differences.append(
-                Difference(
-                    path: recorded.path,
-                    ruleIndex: entry.rule,
+                shared.difference(
+                    recorded.path,
+                    entry.rule,
                     recorded: recorded,
-                    observation: compared.observation,
-                    isRacy: examined.isRacy
+                    compared.observation,
+                    examined
                 )
             )
             return examined.bytesRead >= largeFile
@@ -238,7 +241,8 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         _ outcome: inout UnitOutcome
     ) -> Bool {
         let path = directory.appending(entry.name)
-        let options = ExamineOptions(for: shared.rules.rules[entry.rule], recorded: nil)
+        var options = ExamineOptions(for: shared.rules.rules[entry.rule], recorded: nil)
+        options.content = shared.room.wish(under: shared.rules.rules[entry.rule], known: nil)
         do {
             guard
                 let examined = try examiner.examine(
@@ -251,13 +255,7 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
             outcome.examined += 1
             outcome.bytes += examined.bytesRead
             outcome.differences.append(
-                Difference(
-                    path: path,
-                    ruleIndex: entry.rule,
-                    recorded: nil,
-                    observation: examined.observation,
-                    isRacy: examined.isRacy
-                )
+                shared.difference(path, entry.rule, recorded: nil, examined.observation, examined)
             )
             return examined.bytesRead >= largeFile
         } catch {
@@ -278,10 +276,9 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
             outcome.fallenOut.append(record)
             return
         }
-        let options = ExamineOptions(
-            for: shared.rules.rules[ruleIndex],
-            recorded: record.state.attributes
-        )
+        let rule = shared.rules.rules[ruleIndex]
+        var options = ExamineOptions(for: rule, recorded: record.state.attributes)
+        options.content = shared.room.wish(under: rule, known: view.digest)
         let examined: Examined?
         do {
             examined = try examiner.examine(view.name, in: descriptor, hint: nil, options: options)
@@ -297,23 +294,11 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
             }
             if record.state.attributes.map({ examined.attributes.equals($0) }) ?? false { return }
             outcome.differences.append(
-                Difference(
-                    path: record.path,
-                    ruleIndex: ruleIndex,
-                    recorded: record,
-                    observation: examined.observation,
-                    isRacy: examined.isRacy
-                )
+                shared.difference(record.path, ruleIndex, recorded: record, examined.observation, examined)
             )
         } else if case .examined = record.state {
             outcome.differences.append(
-                Difference(
-                    path: record.path,
-                    ruleIndex: ruleIndex,
-                    recorded: record,
-                    observation: .absent,
-                    isRacy: false
-                )
+                shared.difference(record.path, ruleIndex, recorded: record, .absent, nil)
             )
         }
     }
@@ -331,13 +316,7 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         }
         guard !examined.attributes.equals(attributes) else { return }
         outcome.differences.append(
-            Difference(
-                path: record.path,
-                ruleIndex: rule,
-                recorded: record,
-                observation: examined.observation,
-                isRacy: examined.isRacy
-            )
+            shared.difference(record.path, rule, recorded: record, examined.observation, examined)
         )
     }
 

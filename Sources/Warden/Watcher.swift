@@ -9,11 +9,19 @@ package struct WatchConfiguration: Sendable {
     package var rules: RuleSet
     package var trusted: [PublicKey]
     package var catchUpIsFull: Bool
+    package var evidence: EvidenceLimits
     /// Why each pack is on or off, for `status`.
     package var packs: [PackState]
 
-    package init(rules: RuleSet, trusted: [PublicKey], catchUpIsFull: Bool, packs: [PackState] = []) {
+    package init(
+        rules: RuleSet,
+        trusted: [PublicKey],
+        catchUpIsFull: Bool,
+        evidence: EvidenceLimits = EvidenceLimits(),
+        packs: [PackState] = []
+    ) {
         self.rules = rules
+        self.evidence = evidence
         self.packs = packs
         self.trusted = trusted
         self.catchUpIsFull = catchUpIsFull
@@ -29,6 +37,7 @@ package struct WatchSetup: Sendable {
     package var stateDirectory: RawPath
     package var version: String
     package var catchUpIsFull = false
+    package var evidence = EvidenceLimits()
     package var jobs = 2
     package var clock: @Sendable () -> Timestamp
     /// Boot time in nanoseconds.
@@ -55,6 +64,13 @@ package struct WatchSetup: Sendable {
         self.version = version
         self.clock = clock
         self.bootClock = bootClock
+    }
+}
+
+extension WatchSetup {
+    /// Opens what a baseline keeps beside itself.
+    func room(for baseline: BaselineReader) -> EvidenceRoom {
+        EvidenceRoom(stateDirectory: stateDirectory, contents: baseline.manifest.contents, limits: evidence)
     }
 }
 
@@ -96,6 +112,8 @@ package final class Watcher<Tree: FileTree> {
     var baseline: BaselineReader
     var cursor: BaselineCursor
     var examiner: Examiner<Tree>
+    /// What the baseline in force keeps of its files, and where altered ones are saved.
+    var room: EvidenceRoom
     let table = Mutex(WatchTable())
     var settle: Settle
     var rename = RenamePairs()
@@ -150,7 +168,8 @@ package final class Watcher<Tree: FileTree> {
         self.matcher = setup.rules.matcher()
         self.baseline = baseline
         self.cursor = baseline.makeCursor()
-        self.examiner = Examiner(tree: tree, clock: setup.clock)
+        self.room = setup.room(for: baseline)
+        self.examiner = Examiner(tree: tree, clock: setup.clock, copier: room.store)
         self.hasNameRules = setup.rules.rules.contains { $0.profile == .directory }
         self.difference = ScopeDifference(baseline: baseline, rules: setup.rules)
         self.question = difference.makeQuestion()

@@ -53,6 +53,7 @@ extension Watcher {
             recorded: recorded,
             rule: rule,
             prefix: grown?.size,
+            content: room.wish(under: rule, known: recorded?.state.attributes?.digest),
             with: &examiner
         ) {
         case .found(let found): examined = found
@@ -87,6 +88,12 @@ extension Watcher {
         }
         if var noted = finding {
             rules.noteAbsence(&noted)
+            noted.evidence = room.evidence(
+                under: rule,
+                recorded: noted.before,
+                observed: examined?.attributes,
+                content: examined?.content
+            )
             finding = noted
         }
         if finding?.change.isPassing ?? false, touches.writes == 0, try isReturn(settled) { return nil }
@@ -260,7 +267,7 @@ extension Watcher {
     /// Returns how many changes were new.
     func survey(_ options: SurveyOptions) throws -> Int {
         let inotify = inotify
-        let survey = Survey(tree: tree, rules: rules, baseline: baseline, clock: setup.clock)
+        let survey = Survey(tree: tree, rules: rules, baseline: baseline, room: room, clock: setup.clock)
         let watcher = Unchecked(self)
         manager.extend(microseconds: 60_000_000)
         var options = options

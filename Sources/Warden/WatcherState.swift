@@ -35,6 +35,7 @@ extension Watcher {
             if opened.reader.scope != baseline.scope { wantsReload = true }
             baseline = opened.reader
             cursor = baseline.makeCursor()
+            openRoom()
             compareScope()
             reported = Set(try setup.history.allStanding().filter(\.isCurrent).map(\.path))
             unexamined.append(contentsOf: try followLinks())
@@ -52,6 +53,13 @@ extension Watcher {
                 )
             )
         }
+    }
+
+    /// The contents belong to one baseline, the limits to one configuration.
+    private func openRoom() {
+        room = setup.room(for: baseline)
+        examiner = Examiner(tree: tree, clock: setup.clock, copier: room.store)
+        room.store?.prune(now: setup.clock())
     }
 
     func compareScope() {
@@ -119,6 +127,8 @@ extension Watcher {
         setup.rules = new.rules
         setup.trusted = new.trusted
         setup.catchUpIsFull = new.catchUpIsFull
+        setup.evidence = new.evidence
+        openRoom()
         matcher = rules.matcher()
         hasNameRules = rules.rules.contains { $0.profile == .directory }
         board.noteRules(rules.digest, new.packs)

@@ -52,10 +52,16 @@ struct BaselineCreate: ParsableCommand {
         let started = Session.clock()
         let writer = try BaselineWriter(to: store.temporaryPath(), rules: rules.set.rules.map(\.id))
         let creation = Creation(tree: KernelTree(), rules: rules.set, clock: Session.clock)
+        let kept = try KeptWriter(stateDirectory: session.stateDirectory)
         let meter = ProgressMeter(total: nil)
         let walked: (result: CreationResult, linked: [Record])
         do {
-            walked = try creation.run(into: writer, jobs: jobs ?? processorCount(), progress: meter.progress)
+            walked = try creation.run(
+                into: writer,
+                jobs: jobs ?? processorCount(),
+                keeping: kept,
+                progress: meter.progress
+            )
         } catch {
             meter.finish()
             throw error
@@ -69,7 +75,8 @@ struct BaselineCreate: ParsableCommand {
             scope: rules.scope,
             hostName: host.name,
             machineID: host.machineID,
-            historyID: history.id
+            historyID: history.id,
+            contents: try kept.place()
         )
         let finished = try finish(writer, walked.linked, manifest, key, store)
         let event = BaselineEvent(
@@ -88,6 +95,7 @@ struct BaselineCreate: ParsableCommand {
                 at: Session.clock()
             )
         }
+        KeptWriter.prune(stateDirectory: session.stateDirectory, keeping: manifest.contents)
         publishOnce(history, session.stateDirectory)
         let report = CreateReport(
             baseline: finished.summary,
@@ -270,7 +278,9 @@ struct BaselineAccept: ParsableCommand {
     func validate() throws {
         let isChosen = !(path.isEmpty && rule.isEmpty && seq.isEmpty)
         if [all, isChosen, scope].count(where: { $0 }) != 1 {
-            throw ValidationError("say what to accept: --all, or some of --path, --rule and --seq, or --scope")
+            throw ValidationError(
+                "say what to accept: --all, or some of --path, --rule and --seq, or --scope"
+            )
         }
         if reason.allSatisfy(\.isWhitespace) {
             throw ValidationError("--reason must say something; it goes on record")
@@ -338,7 +348,14 @@ struct BaselineAccept: ParsableCommand {
         meter.finish()
         var baseline: BaselineSummary?
         if !dryRun && planned.isNeeded {
-            baseline = try carryOut(planned.plan, acceptance, reader, history, session, (planned.report, rules.scope))
+            baseline = try carryOut(
+                planned.plan,
+                acceptance,
+                reader,
+                history,
+                session,
+                (planned.report, rules.scope)
+            )
             publishOnce(history, session.stateDirectory)
         }
         let report = AcceptReport(
@@ -362,7 +379,7 @@ struct BaselineAccept: ParsableCommand {
     ) throws -> BaselineSummary? {
         let accepted = plan.items.map(\.seq) + (approved?.report.dropped ?? [])
         var summary = reader.summary
-        var proposal: BaselineWriter?
+        var (proposal, contents): (BaselineWriter?, Digest?)
         if !plan.changes.isEmpty || approved != nil {
             let key = try session.keys.signingKey(.baseline)
             let writer = try acceptance.write(plan, to: session.store.temporaryPath())
@@ -370,8 +387,9 @@ struct BaselineAccept: ParsableCommand {
             manifest.generation = try session.store.nextGeneration(after: reader.summary, history: history)
             manifest.created = Session.clock()
             if let approved { manifest.scope = approved.scope }
+            manifest.contents = try keepContents(of: plan, acceptance, reader, session)
             summary = try writer.finish(manifest, key: key)
-            proposal = writer
+            (proposal, contents) = (writer, manifest.contents)
         }
         let event = BaselineEvent(
             action: .accepted,
@@ -403,7 +421,28 @@ struct BaselineAccept: ParsableCommand {
                 at: time
             )
         }
+        KeptWriter.prune(stateDirectory: session.stateDirectory, keeping: contents)
         return summary
+    }
+
+    /// - Returns: The digest for the manifest; nil where nothing is kept.
+    private func keepContents(
+        of plan: Acceptance<KernelTree>.Plan,
+        _ acceptance: Acceptance<KernelTree>,
+        _ reader: BaselineReader,
+        _ session: Session
+    ) throws -> Digest? {
+        let kept = try KeptWriter(stateDirectory: session.stateDirectory)
+        var old: KeptReader?
+        if let contents = reader.manifest.contents {
+            do {
+                old = try KeptReader(stateDirectory: session.stateDirectory, index: contents)
+            } catch {
+                complain("changes to what was approved before will have no diff: \(error)")
+            }
+        }
+        try acceptance.keepContents(of: plan, from: old, in: kept)
+        return try kept.place()
     }
 }
 

@@ -62,6 +62,11 @@ struct CheckCommand: ParsableCommand {
             rules: rules.set,
             baseline: opened.reader,
             isAnchorMissing: opened.anchor == .missing,
+            room: EvidenceRoom(
+                stateDirectory: session.stateDirectory,
+                contents: opened.reader.manifest.contents,
+                limits: session.configuration.evidence
+            ),
             history: history,
             host: SystemClock.host(),
             clock: Session.clock

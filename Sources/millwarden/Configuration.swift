@@ -1,5 +1,6 @@
 import Host
 import Integrity
+import Ledger
 import Yams
 
 /// `/etc/millwarden/config.yaml`: every key of the interface, checked, with defaults for what is not said.
@@ -24,6 +25,9 @@ struct Configuration: Equatable {
     var historyRetention: Int64 = 400 * 86_400 * 1_000_000_000
     var evidenceBytes: UInt64 = 256 << 20
     var evidenceAge: Int64 = 90 * 86_400 * 1_000_000_000
+
+    /// How much of altered files is kept, and how long.
+    var evidence: EvidenceLimits { EvidenceLimits(bytes: evidenceBytes, age: evidenceAge) }
 
     static let defaultPath: RawPath = "/etc/millwarden/config.yaml"
 

@@ -53,7 +53,8 @@ struct HistoryShow: ParsableCommand {
 
     func run() throws {
         try global.require(.text, .json, .jsonl)
-        let history = try Session(global).openHistoryForReading()
+        let session = try Session(global)
+        let history = try session.openHistoryForReading()
         guard let entry = try history.entry(seq) else {
             throw CommandFailure(
                 ExitStatus.noInput,
@@ -61,10 +62,21 @@ struct HistoryShow: ParsableCommand {
             )
         }
         switch global.format {
-        case .text: say(historyText(for: entry, style: TextStyle.terminal), terminator: "")
+        case .text:
+            say(
+                historyText(for: entry, copy: copyPlace(entry, session), style: TextStyle.terminal),
+                terminator: ""
+            )
         case .json: say(entry.json.pretty)
         default: say(entry.json.compact)
         }
+    }
+
+    /// Where the altered file lies that the row says was saved.
+    private func copyPlace(_ entry: Entry, _ session: Session) -> CopyPlace? {
+        guard case .change(let finding) = entry.event, let digest = finding.evidence?.copy else { return nil }
+        guard EvidenceStore(stateDirectory: session.stateDirectory).has(digest) else { return .removed }
+        return .there(EvidenceStore.path(of: digest, stateDirectory: session.stateDirectory))
     }
 }
 

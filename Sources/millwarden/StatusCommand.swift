@@ -54,6 +54,12 @@ struct StatusCommand: ParsableCommand {
         } catch {
             report.trouble.append(CommandFailure(classifying: error).description)
         }
+        let store = EvidenceStore(
+            stateDirectory: session.stateDirectory,
+            limits: session.configuration.evidence
+        )
+        report.evidence = store.usage()
+        report.evidenceLimit = store.limits.bytes
         return report
     }
 }

@@ -39,6 +39,7 @@ struct WatchCommand: ParsableCommand {
             bootClock: Session.bootClock
         )
         setup.catchUpIsFull = session.configuration.catchUpIsFull
+        setup.evidence = session.configuration.evidence
         setup.jobs = processorCount()
         let options = global
         setup.configure = { packs in
@@ -48,6 +49,7 @@ struct WatchCommand: ParsableCommand {
                 rules: rules.set,
                 trusted: try session.trustedKeys(),
                 catchUpIsFull: session.configuration.catchUpIsFull,
+                evidence: session.configuration.evidence,
                 packs: rules.states
             )
         }

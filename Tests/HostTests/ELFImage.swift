@@ -111,10 +111,11 @@ struct ELFImage {
 
 /// Reads the summary of a file in memory, a few bytes at a time.
 func summary(of bytes: [UInt8], size: UInt64? = nil, step: Int = 1_000) throws -> ELFSummary? {
-    try unsafe ELFReader().summary(size: size ?? UInt64(bytes.count)) { (offset, room) throws(Errno) in
-        guard offset < UInt64(bytes.count) else { return 0 }
-        let chunk = bytes[Int(offset)...].prefix(min(room.count, step))
-        unsafe room.copyBytes(from: chunk)
-        return chunk.count
+    try ELFReader().summary(size: size ?? UInt64(bytes.count)) { (offset, count) throws(Errno) in
+        piece(of: bytes, at: offset, min(count, step))
     }
+}
+
+func piece(of bytes: [UInt8], at offset: UInt64, _ count: Int) -> [UInt8] {
+    offset < UInt64(bytes.count) ? Array(bytes[Int(offset)...].prefix(count)) : []
 }

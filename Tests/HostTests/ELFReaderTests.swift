@@ -156,12 +156,10 @@ struct ELFReaderTests {
         bytes.replaceSubrange(60..<62, with: little(2_001, 2))
         bytes += [UInt8](repeating: 0x41, count: content)
         var count = 0
-        let read = try unsafe ELFReader().summary(size: UInt64(bytes.count)) { (offset, room) throws(Errno) in
-            guard offset < UInt64(bytes.count) else { return 0 }
-            let chunk = bytes[Int(offset)...].prefix(room.count)
-            unsafe room.copyBytes(from: chunk)
+        let read = try ELFReader().summary(size: UInt64(bytes.count)) { (offset, wanted) throws(Errno) in
+            let chunk = piece(of: bytes, at: offset, wanted)
             count += chunk.count
-            return chunk.count
+            return chunk
         }
         #expect(read?.isPartial == true)
         #expect(count < 3 * bytes.count)
@@ -173,14 +171,10 @@ struct ELFReaderTests {
         for allowed in 0..<1_000 {
             left = allowed
             do throws(Errno) {
-                _ = try unsafe ELFReader().summary(size: UInt64(bytes.count)) {
-                    (offset, room) throws(Errno) in
+                _ = try ELFReader().summary(size: UInt64(bytes.count)) { (offset, count) throws(Errno) in
                     guard left > 0 else { throw .io }
                     left -= 1
-                    guard offset < UInt64(bytes.count) else { return 0 }
-                    let chunk = bytes[Int(offset)...].prefix(room.count)
-                    unsafe room.copyBytes(from: chunk)
-                    return chunk.count
+                    return piece(of: bytes, at: offset, count)
                 }
                 return
             } catch {

@@ -89,6 +89,15 @@ package final class FaultyTree<Base: FileTree>: FileTree {
         return try unsafe base.read(file, into: buffer)
     }
 
+    package func read(
+        _ file: borrowing OwnedDescriptor,
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Int {
+        try pass()
+        return try unsafe base.read(file, at: offset, into: buffer)
+    }
+
     package func target(of link: borrowing OwnedDescriptor) throws(Errno) -> [UInt8] {
         try pass()
         return try base.target(of: link)

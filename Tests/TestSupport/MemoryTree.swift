@@ -156,6 +156,26 @@ package final class MemoryTree: FileTree {
         return chunk.count
     }
 
+    package func read(
+        _ file: borrowing OwnedDescriptor,
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Int {
+        announce(.read)
+        let number = file.lend { $0 }
+        let room = buffer.count
+        let chunk: [UInt8] = try asking { (state) throws(Errno) in
+            let handle = try Self.handle(number, state)
+            let node = try state.world.node(handle.inode)
+            guard !handle.isPlace else { throw Errno(9) }
+            guard node.status.type != .directory else { throw .isDirectory }
+            guard offset < UInt64(node.bytes.count) else { return [] }
+            return Array(node.bytes[Int(offset)...].prefix(room))
+        }
+        unsafe buffer.copyBytes(from: chunk)
+        return chunk.count
+    }
+
     package func target(of link: borrowing OwnedDescriptor) throws(Errno) -> [UInt8] {
         announce(.target)
         let node = try node(link)
