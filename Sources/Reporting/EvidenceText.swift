@@ -57,10 +57,10 @@ extension TextPage {
     }
 }
 
-/// `2 lines added, 1 removed, 1 masked, not all of it`.
+/// `2 lines added, 1 removed, 1 with secrets masked`.
 func diffText(_ diff: TextDifference) -> String {
     var words = ["\(counted(diff.added, "line")) added", "\(diff.removed) removed"]
-    if diff.masked > 0 { words.append("\(diff.masked) shown with secrets masked") }
+    if diff.masked > 0 { words.append("\(diff.masked) with secrets masked") }
     if diff.isCut { words.append("too much to keep all of it") }
     return words.joined(separator: ", ")
 }

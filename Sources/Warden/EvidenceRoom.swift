@@ -66,6 +66,7 @@ package struct EvidenceRoom: Sendable {
     ///   - recorded: The approved state.
     ///   - observed: What stands there now.
     ///   - content: What the examination brought along.
+    /// - Returns: The evidence; nil also where the content is the approved one.
     package func evidence(
         under rule: Rule,
         recorded: Attributes?,

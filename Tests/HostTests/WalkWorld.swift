@@ -157,6 +157,13 @@ struct WorldTree: FileTree {
     {
         throw .noSystemCall
     }
+    func read(
+        _ file: borrowing OwnedDescriptor,
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Int {
+        throw .noSystemCall
+    }
     func target(of link: borrowing OwnedDescriptor) throws(Errno) -> [UInt8] { throw .noSystemCall }
     func flags(of file: borrowing OwnedDescriptor) throws(Errno) -> FileFlags? { throw .noSystemCall }
     func xattrs(of file: borrowing OwnedDescriptor) throws(Errno) -> [ExtendedAttribute] {

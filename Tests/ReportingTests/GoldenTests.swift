@@ -41,6 +41,8 @@ struct GoldenTests {
         ("status-running.txt", HostSamples.running.text()),
         ("status-stopped.txt", HostSamples.stopped.text()),
         ("status-empty.txt", HostSamples.empty.text()),
+        ("evidence-check.txt", Samples.check(EvidenceSamples.findings, exit: 4).text()),
+        ("evidence-show.txt", EvidenceSamples.pages),
         ("history-list.txt", GoldenTests.list),
         ("history-show.txt", Samples.entries.map { historyText(for: $0) }.joined(separator: "\n")),
         ("messages.txt", Samples.entries.map { message(for: $0) + "\n" }.joined()),
@@ -52,6 +54,7 @@ struct GoldenTests {
         ("baseline-accept-scope.json", Samples.acceptedScope(isDryRun: false).json),
         ("baseline-record.json", Samples.record.json),
         ("baseline-record-unexamined.json", Samples.unexaminedRecord.json),
+        ("evidence.json", .array(EvidenceSamples.findings.map { .object($0.members) })),
         ("doctor.json", HostSamples.doctor.json), ("status.json", HostSamples.running.json),
     ]
 

@@ -112,6 +112,7 @@ enum HostSamples {
             lastEntry: Samples.time(-50)
         )
         report.history = history
+        report.evidence = EvidenceUsage(files: 3, bytes: 1_300_000, oldest: Samples.time(-86_400))
         report.trouble = ["something could not be read"]
         return report
     }()

@@ -65,6 +65,8 @@ struct SchemaTests {
             ("status.json", HostSamples.empty.json),
         ]
         documents += Samples.findings.map { ("finding.json", .object($0.members)) }
+        documents += EvidenceSamples.findings.map { ("finding.json", .object($0.members)) }
+        documents += EvidenceSamples.entries.map { ("history-entry.json", $0.json) }
         documents += (Samples.entries + Hostile.entries).map { ("history-entry.json", $0.json) }
         documents += (Samples.entries + Hostile.entries).compactMap { entry in
             JournalRow(JournalSamples.record(entry)).map { ("history-journal-row.json", $0.json) }

@@ -15,11 +15,13 @@ func ruleText(
     except: [String] = [],
     absent: [String] = [],
     severity: String = "high",
-    profile: String = "executable"
+    profile: String = "executable",
+    keep: String = "none"
 ) -> String {
     func list(_ globs: [String]) -> String { "[" + globs.map { "'\($0)'" }.joined(separator: ", ") + "]" }
     var text =
         "  - {id: \(id), title: T, reason: R, severity: \(severity), profile: \(profile), watch: \(list(watch))"
+    if keep != "none" { text += ", keep: \(keep)" }
     if !except.isEmpty { text += ", except: " + list(except) }
     if !absent.isEmpty { text += ", absent: " + list(absent) }
     return text + "}\n"
@@ -79,7 +81,8 @@ struct Station {
     /// Makes the baseline of the world and puts it into its place.
     @discardableResult
     func create(on tree: some FileTree, jobs: Int = 0) throws -> CreationResult {
-        let (writer, summary, result) = try record(on: tree, jobs: jobs)
+        let kept = try KeptWriter(stateDirectory: state.path)
+        let (writer, summary, result) = try record(on: tree, jobs: jobs, keeping: kept)
         let event = BaselineEvent(
             action: .created,
             baseline: summary,
@@ -95,28 +98,36 @@ struct Station {
     }
 
     /// Records the world into a file that is removed with its writer.
-    func record(on tree: some FileTree, jobs: Int) throws -> (BaselineWriter, BaselineSummary, CreationResult)
+    func record(on tree: some FileTree, jobs: Int, keeping kept: KeptWriter? = nil) throws
+        -> (BaselineWriter, BaselineSummary, CreationResult)
     {
         let writer = try BaselineWriter(to: store.temporaryPath(), rules: rules.rules.map(\.id))
         let creation = Creation(tree: tree, rules: rules, clock: self.tree.clock)
-        let (result, linked) = try creation.run(into: writer, jobs: jobs)
-        let summary = try writer.finish(manifest(generation: 1), key: key)
+        let (result, linked) = try creation.run(into: writer, jobs: jobs, keeping: kept)
+        let manifest = manifest(generation: 1, contents: try kept?.place())
+        let summary = try writer.finish(manifest, key: key)
         guard !linked.isEmpty else { return (writer, summary, result) }
         let first = try BaselineReader.open(writer.path, trusting: [key.publicKey])
         let changes = Dictionary(uniqueKeysWithValues: linked.map { ($0.path, Record?.some($0)) })
         let merged = try merge(first, with: changes, to: store.temporaryPath())
-        return (merged, try merged.finish(manifest(generation: 1), key: key), result)
+        return (merged, try merged.finish(manifest, key: key), result)
     }
 
-    private func manifest(generation: Int64) -> BaselineManifest {
+    private func manifest(generation: Int64, contents: Digest?) -> BaselineManifest {
         BaselineManifest(
             generation: generation,
             created: tree.now,
             scope: Scope(rules: rules.digest, packs: ["test"], homes: [], definition: rules.definition),
             hostName: "build-07",
             machineID: "0123456789abcdef0123456789abcdef",
-            historyID: history.id
+            historyID: history.id,
+            contents: contents
         )
+    }
+
+    /// Evidence as `check` and `watch` have it of the baseline in force.
+    func room(_ limits: EvidenceLimits = EvidenceLimits()) throws -> EvidenceRoom {
+        EvidenceRoom(stateDirectory: state.path, contents: try baseline().manifest.contents, limits: limits)
     }
 
     func baseline() throws -> BaselineReader {
@@ -130,7 +141,8 @@ struct Station {
     func survey(_ options: SurveyOptions, on tree: some FileTree, baseline: BaselineReader) throws
         -> SurveyResult
     {
-        try Survey(tree: tree, rules: rules, baseline: baseline, clock: self.tree.clock).run(options)
+        try Survey(tree: tree, rules: rules, baseline: baseline, room: room(), clock: self.tree.clock)
+            .run(options)
     }
 
     func check(_ options: CheckOptions = CheckOptions(), canRecord: Bool = true) throws -> CheckReport {
@@ -148,6 +160,7 @@ struct Station {
             rules: rules,
             baseline: try baseline(),
             isAnchorMissing: false,
+            room: try room(),
             history: history,
             host: HostIdentity(name: "build-07", machineID: "", bootID: ""),
             clock: self.tree.clock
@@ -170,7 +183,11 @@ struct Station {
         let accepted = plan.items.filter { $0.refusal == nil }.map(\.seq)
         let writer = try acceptance.write(plan, to: store.temporaryPath())
         let generation = try store.nextGeneration(after: reader.summary, history: history)
-        let summary = try writer.finish(manifest(generation: generation), key: key)
+        let kept = try KeptWriter(stateDirectory: state.path)
+        let old = try reader.manifest.contents.map { try KeptReader(stateDirectory: state.path, index: $0) }
+        try acceptance.keepContents(of: plan, from: old, in: kept)
+        let manifest = manifest(generation: generation, contents: try kept.place())
+        let summary = try writer.finish(manifest, key: key)
         let event = BaselineEvent(
             action: .accepted,
             baseline: summary,

@@ -65,6 +65,14 @@ final class DenyingTree: FileTree {
     {
         try unsafe base.read(file, into: buffer)
     }
+    func read(
+        _ file: borrowing OwnedDescriptor,
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Int {
+        try unsafe base.read(file, at: offset, into: buffer)
+    }
+
     func target(of link: borrowing OwnedDescriptor) throws(Errno) -> [UInt8] { try base.target(of: link) }
     func flags(of file: borrowing OwnedDescriptor) throws(Errno) -> FileFlags? { try base.flags(of: file) }
     func xattrs(of file: borrowing OwnedDescriptor) throws(Errno) -> [ExtendedAttribute] {
