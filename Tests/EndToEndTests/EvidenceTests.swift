@@ -173,9 +173,9 @@ import Testing
     @Test(.enabled(if: hasCompiler, "gcc is not installed"))
     func aChangedConstantIsFoundInItsSection() throws {
         let source = "const char word[] = \"WORD\"; int main(void) { return word[0]; }"
-        try compile(source.replacing("WORD", with: "good"), "-Wl,--build-id=none", to: world.compiler)
+        try compile(source.replacing("WORD", with: "wgood"), "-Wl,--build-id=none", to: world.compiler)
         try world.createBaseline()
-        try compile(source.replacing("WORD", with: "evil"), "-Wl,--build-id=none", to: world.compiler)
+        try compile(source.replacing("WORD", with: "wevil"), "-Wl,--build-id=none", to: world.compiler)
         let elf = try elf()
         #expect(names(elf, "sections", "changed") == [".rodata"], "\(elf.pretty)")
         #expect(

@@ -99,8 +99,8 @@ struct UnifiedDiffTests {
         let cut = diff("", lines(1...1_000), limits: limits)
         #expect(cut.isCut && cut.added == 1_000)
         #expect(cut.text.utf8.count < 240)
-        let last = cut.text.split(separator: "\n").suffix(2)
-        #expect(last.first == "+47" && last.last == "[cut: 953 more lines]")
+        let last = cut.text.split(separator: "\n").suffix(2).map(String.init)
+        #expect(last.first == "+40" && last.last == "[cut: 960 more lines]")
     }
 
     /// What changed at the end of a long line is what one wants to see.
@@ -108,7 +108,7 @@ struct UnifiedDiffTests {
         let limits = DiffLimits(line: 40)
         let filler = String(repeating: "x", count: 500)
         let text = diff(filler + "good" + filler + "\n", filler + "evil" + filler + "\n", limits: limits).text
-        let shown = text.split(separator: "\n").suffix(2)
+        let shown = text.split(separator: "\n").suffix(2).map(String.init)
         #expect(
             shown.first == "-[cut: 490 bytes]xxxxxxxxxxgood" + String(repeating: "x", count: 26)
                 + "[cut: 474 bytes]"
