@@ -219,11 +219,13 @@ package struct Survey<Tree: FileTree>: Sendable {
                 result.unbaselined += 1
                 continue
             }
+            var observation = difference.observation
+            observation.isCopy = baseline.isCopy
             let subject = Subject(
                 path: difference.path,
                 rule: rule,
                 recorded: difference.recorded?.state.attributes,
-                observation: difference.observation,
+                observation: observation,
                 touches: Touches(gap: options.gap),
                 via: difference.recorded?.via
             )

@@ -10,10 +10,11 @@ import Warden
 struct BaselineCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "baseline",
-        abstract: "The recorded good state: make it, look at it, check it, approve changes.",
+        abstract:
+            "The recorded good state: make it, look at it, check it, approve changes, move it between hosts.",
         subcommands: [
             BaselineCreate.self, BaselineShow.self, BaselineVerify.self, BaselineAccept.self,
-            BaselineExport.self,
+            BaselineExport.self, BaselineImport.self,
         ]
     )
 }
@@ -321,7 +322,7 @@ struct BaselineAccept: ParsableCommand {
         var summary = reader.summary
         var proposal: BaselineWriter?
         if !plan.changes.isEmpty {
-            let key = try session.keys.signingKey(.baseline)
+            let key = try session.approvalKey()
             let writer = try acceptance.write(plan, to: session.store.temporaryPath())
             var manifest = reader.manifest
             manifest.generation = try session.store.nextGeneration(after: reader.summary, history: history)
@@ -357,41 +358,5 @@ struct BaselineAccept: ParsableCommand {
             )
         }
         return summary
-    }
-}
-
-struct BaselineExport: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "export",
-        abstract: "Copies the baseline to a new file, after its signature was checked."
-    )
-    @OptionGroup var global: GlobalOptions
-    @Argument(help: "The file to make; one that exists is left alone.")
-    var file: ByteArgument
-
-    func run() throws {
-        try global.require(.text, .json)
-        let session = try Session(global)
-        let reader = try session.openBaseline(try session.openHistoryForReading()).reader
-        let target = file.path
-        if PathStatus.isThere(target) {
-            throw CommandFailure(ExitStatus.cannotCreate, "\(target) exists already; name a new file")
-        }
-        do {
-            try session.store.export(to: target)
-        } catch {
-            throw CommandFailure(ExitStatus.cannotCreate, error.description)
-        }
-        if global.format == .json {
-            var object = JSONObject()
-            object.append("schema", .string("millwarden.baseline-export/1"))
-            object.append(bytes: target.bytes, as: "file")
-            object.append("baseline", .object(reader.summary.members))
-            say(JSON.object(object).pretty)
-        } else {
-            say("baseline \(reader.summary.generation) copied to \(target)")
-            say("  root       \(reader.summary.root)")
-            say("  signed by  \(reader.summary.signedBy)")
-        }
     }
 }

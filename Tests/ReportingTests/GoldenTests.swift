@@ -24,7 +24,9 @@ struct GoldenTests {
         ("check-quick.txt", GoldenTests.quick.text()),
         ("check-incomplete.txt", GoldenTests.incomplete.text()),
         ("check-below.txt", GoldenTests.below.text()),
-        ("create.txt", Samples.created.text()),
+        ("check-elsewhere.txt", Samples.checkedElsewhere.text()),
+        ("create.txt", Samples.created.text()), ("export.txt", Samples.exported.text()),
+        ("import.txt", Samples.imported.text()), ("import-back.txt", Samples.importedBack.text()),
         ("accept.txt", Samples.accepted(isDryRun: false).text()),
         ("accept-dry-run.txt", Samples.accepted(isDryRun: true, refused: false).text()),
         (
@@ -47,6 +49,8 @@ struct GoldenTests {
     static let documents = [
         ("check.json", Samples.changedCheck.json), ("baseline-create.json", Samples.created.json),
         ("baseline-accept.json", Samples.accepted(isDryRun: false).json),
+        ("check-elsewhere.json", Samples.checkedElsewhere.json),
+        ("baseline-export.json", Samples.exported.json), ("baseline-import.json", Samples.imported.json),
         ("baseline-record.json", Samples.record.json),
         ("baseline-record-unexamined.json", Samples.unexaminedRecord.json),
         ("doctor.json", HostSamples.doctor.json), ("status.json", HostSamples.running.json),

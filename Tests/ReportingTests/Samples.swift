@@ -335,17 +335,17 @@ enum Samples {
             )
         }
         func approval(_ action: BaselineEvent.Action, reason: String?) -> Event {
-            .baseline(
-                BaselineEvent(
-                    action: action,
-                    baseline: baseline,
-                    reason: reason,
-                    uid: 0,
-                    loginuid: 1_000,
-                    accepted: action == .accepted ? [2, 3] : [],
-                    paths: 2
-                )
+            var event = BaselineEvent(
+                action: action,
+                baseline: baseline,
+                reason: reason,
+                uid: 0,
+                loginuid: 1_000,
+                accepted: action == .accepted ? [2, 3] : [],
+                paths: 2
             )
+            if action == .imported { event.origin = origin }
+            return .baseline(event)
         }
         var clean = CheckSummary()
         (clean.examined, clean.unchanged) = (41_236, 41_236)
@@ -368,5 +368,56 @@ enum Samples {
                 .stop(StopEvent(reason: "SIGTERM", pid: 812)),
             ]
         return events.enumerated().map { entry(Int64($0.offset + 1), $0.element) }
+    }()
+}
+
+/// Baselines that are moved between hosts.
+extension Samples {
+    static let origin = BaselineOrigin(
+        host: "golden",
+        machineID: "89abcdef0123456789abcdef01234567",
+        trustedKey: baseline.signedBy
+    )
+
+    static let exported = ExportReport(
+        baseline: baseline,
+        file: "/media/usb/build-07.mwb",
+        keyFile: "/var/lib/millwarden/keys/baseline.pub"
+    )
+
+    static let imported = ImportReport(
+        baseline: baseline,
+        file: "/media/usb/golden\n.mwb",
+        origin: origin,
+        scope: created.scope,
+        host: HostIdentity(
+            name: "build-07",
+            machineID: "0123456789abcdef0123456789abcdef",
+            bootID: "fedcba9876543210fedcba9876543210"
+        ),
+        isCopy: true,
+        replaced: nil
+    )
+
+    /// This host's own export of before, brought back.
+    static let importedBack: ImportReport = {
+        var report = imported
+        report.origin = BaselineOrigin(host: "build-07", machineID: report.host.machineID)
+        report.isCopy = false
+        var newer = baseline
+        newer.generation += 4
+        report.replaced = newer
+        return report
+    }()
+
+    /// A mounted disk against a file from a stick.
+    static let checkedElsewhere: CheckReport = {
+        var report = changedCheck
+        report.host = HostIdentity(name: "", machineID: "", bootID: "")
+        report.root = "/mnt/disk"
+        report.baselineFile = "/media/usb/build-07.mwb"
+        report.origin = BaselineOrigin(host: "golden", machineID: origin.machineID)
+        report.isCopy = true
+        return report
     }()
 }
