@@ -54,11 +54,9 @@ private func compare(
     let counted = all.filter { counts($0, before, after, profile) }
     let isGrowth = profile == .appendOnly && grew(before, after, observed)
 
-    if counted.contains(where: \.isContent) {
-        return Change(.content, all, isGrowth: isGrowth)
+    if let kind = ChangeKind(counting: counted) {
+        return Change(kind, all, isGrowth: kind == .content && isGrowth)
     }
-    if counted.contains(where: { $0 != .inode }) { return Change(.metadata, all) }
-    if counted.contains(.inode) { return Change(.replaced, all) }
     // A directory's own times move with every entry; what happened to its name is told by its entries.
     if before.type == .directory { return nil }
     return passing(before, after, observed, all, profile, touches)
@@ -143,6 +141,20 @@ private func counts(_ name: AttributeName, _ before: Attributes, _ after: Attrib
     case .links: profile.countsLinks
     case .inode: profile.countsReplacement
     case .ctime: false
+    }
+}
+
+extension ChangeKind {
+    /// What a difference in these attributes is; nil where there is none.
+    package init?(counting attributes: [AttributeName]) {
+        if attributes.isEmpty { return nil }
+        if attributes.contains(.type) {
+            self = .type
+        } else if attributes.contains(where: \.isContent) {
+            self = .content
+        } else {
+            self = attributes.contains { $0 != .inode } ? .metadata : .replaced
+        }
     }
 }
 

@@ -14,7 +14,7 @@ struct BaselineCommand: ParsableCommand {
             "The recorded good state: make it, look at it, check it, approve changes, move it between hosts.",
         subcommands: [
             BaselineCreate.self, BaselineShow.self, BaselineVerify.self, BaselineAccept.self,
-            BaselineExport.self, BaselineImport.self,
+            BaselineExport.self, BaselineImport.self, BaselineDiff.self,
         ]
     )
 }
