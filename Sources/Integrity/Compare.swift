@@ -50,12 +50,12 @@ private func compare(
 ) -> Change? {
     let hasIdentity = observed.hasStableIdentity && !observed.isCopy
     let all = differences(before, after).filter { $0 != .inode || hasIdentity }
-    if before.type != after.type { return Change(.type, all) }
     let counted = all.filter { counts($0, before, after, profile) }
+    if before.type != after.type { return Change(.type, all, counted: counted) }
     let isGrowth = profile == .appendOnly && grew(before, after, observed)
 
     if let kind = ChangeKind(counting: counted) {
-        return Change(kind, all, isGrowth: kind == .content && isGrowth)
+        return Change(kind, all, counted: counted, isGrowth: kind == .content && isGrowth)
     }
     // A directory's own times move with every entry; what happened to its name is told by its entries.
     if before.type == .directory { return nil }

@@ -38,6 +38,7 @@ struct BaselineDiff: ParsableCommand {
     var ignore: [ByteArgument] = []
 
     func run() throws {
+        try global.require(.text, .json, .jsonl)
         let session = try Session(global)
         let ignored = try ignore.map(attribute)
         let keys = try session.believed(trustKey.map(\.path))
@@ -72,7 +73,6 @@ struct BaselineDiff: ParsableCommand {
                 say(group.heading(report.summary, style), terminator: "")
                 try comparison.run { if DifferenceGroup($0) == group { say($0.text(style), terminator: "") } }
             }
-        case .jsonl: try comparison.run { say($0.json.compact) }
         case .json:
             say(JSON.object(report.members).compact.dropLast() + ",\"items\":[")
             var separator = ""
@@ -81,6 +81,7 @@ struct BaselineDiff: ParsableCommand {
                 separator = ",\n"
             }
             say("]}")
+        default: try comparison.run { say($0.json.compact) }
         }
     }
 

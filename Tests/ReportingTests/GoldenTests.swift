@@ -33,6 +33,8 @@ struct GoldenTests {
             "accept-nothing.txt",
             AcceptReport(items: [], baseline: nil, isDryRun: false, reason: "CHG-7").text()
         ),
+        ("accept-scope.txt", Samples.acceptedScope(isDryRun: false).text()),
+        ("accept-scope-dry-run.txt", Samples.acceptedScope(isDryRun: true).text()),
         ("record.txt", Samples.record.text()),
         ("record-unexamined.txt", Samples.unexaminedRecord.text()),
         ("doctor.txt", HostSamples.doctor.text()),
@@ -51,6 +53,7 @@ struct GoldenTests {
         ("baseline-accept.json", Samples.accepted(isDryRun: false).json),
         ("check-elsewhere.json", Samples.checkedElsewhere.json),
         ("baseline-export.json", Samples.exported.json), ("baseline-import.json", Samples.imported.json),
+        ("baseline-accept-scope.json", Samples.acceptedScope(isDryRun: false).json),
         ("baseline-record.json", Samples.record.json),
         ("baseline-record-unexamined.json", Samples.unexaminedRecord.json),
         ("doctor.json", HostSamples.doctor.json), ("status.json", HostSamples.running.json),

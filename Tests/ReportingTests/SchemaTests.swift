@@ -60,6 +60,8 @@ struct SchemaTests {
             ("baseline-import.json", Samples.importedBack.json),
             ("baseline-accept.json", Samples.accepted(isDryRun: false).json),
             ("baseline-accept.json", Samples.accepted(isDryRun: true).json),
+            ("baseline-accept.json", Samples.acceptedScope(isDryRun: false).json),
+            ("baseline-accept.json", Samples.acceptedScope(isDryRun: true).json),
             ("baseline-record.json", Samples.record.json),
             ("baseline-record.json", Samples.unexaminedRecord.json),
             ("doctor.json", HostSamples.doctor.json), ("doctor.json", HostSamples.fine.json),
@@ -68,6 +70,10 @@ struct SchemaTests {
         ]
         documents += Samples.findings.map { ("finding.json", .object($0.members)) }
         documents += (Samples.entries + Hostile.entries).map { ("history-entry.json", $0.json) }
+        documents += (Samples.entries + Hostile.entries).compactMap { entry in
+            JournalRow(JournalSamples.record(entry)).map { ("history-journal-row.json", $0.json) }
+        }
+        documents += JournalSamples.outcomes.map { ("history-journal.json", $0.json) }
         return documents
     }
 
@@ -115,6 +121,12 @@ struct SchemaTests {
             ("history-entry.json", changing(entry, "verdict", nil)),
             ("history-entry.json", changing(entry, "chain", .string("abc"))),
             ("history-entry.json", changing(entry, "event", .string("alert"))),
+            (
+                "history-journal-row.json",
+                changing(JournalSamples.content.json, "machine_id", .string("alpha"))
+            ),
+            ("history-journal-row.json", changing(JournalSamples.content.json, "surprise", .bool(true))),
+            ("history-journal.json", changing(JournalSamples.outcomes[0].json, "ok", .bool(false))),
             ("baseline-record.json", changing(Samples.record.json, "racy", .null)),
             ("baseline-create.json", changing(Samples.created.json, "scope", .null)),
             ("check.json", changing(Samples.checkedElsewhere.json, "origin", .null)),
