@@ -96,6 +96,10 @@ package struct CreateReport: Hashable, Sendable {
     package var presentAbsent: [RawPath]
     /// Directories that were not entered because of the file system they lie on, with its name.
     package var notEntered: [RawPath: String]
+    /// `--root`: whose root was recorded; paths are those below it.
+    package var root: RawPath?
+    /// The public key that verifies the file, where that is not this host's baseline.
+    package var keyFile: RawPath?
 
     package init(
         baseline: BaselineSummary,

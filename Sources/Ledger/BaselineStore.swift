@@ -202,13 +202,23 @@ package struct BaselineStore: Sendable {
     }
 
     /// Writes a copy of the baseline in force to a name that is not taken; `export`.
-    ///
-    /// It is the copy that is verified, to the last record.
     package func export(_ summary: BaselineSummary, to target: RawPath, trusting keys: [PublicKey])
         throws(BaselineError)
     {
-        let copy = try StagedBaseline(copyOf: path, at: target, mode: 0o644)
-        let written = try BaselineReader.open(target, named: path, trusting: keys)
+        try BaselineStore.copy(path, summary, to: target, trusting: keys)
+    }
+
+    /// Writes a durable copy of a baseline to a name that is not taken.
+    ///
+    /// It is the copy that is verified, to the last record.
+    package static func copy(
+        _ source: RawPath,
+        _ summary: BaselineSummary,
+        to target: RawPath,
+        trusting keys: [PublicKey]
+    ) throws(BaselineError) {
+        let copy = try StagedBaseline(copyOf: source, at: target, mode: 0o644)
+        let written = try BaselineReader.open(target, named: source, trusting: keys)
         try written.verifyRecords()
         guard written.summary == summary else { throw .superseded(known: written.summary) }
         do {

@@ -60,6 +60,9 @@ extension CreateReport {
         object.append("unexamined", .array(unexamined.map(\.json)))
         object.append(list: presentAbsent.map(\.bytes), as: "present_absent")
         object.append("not_entered", .array(notEnteredSorted.map(CreateReport.json)))
+        // Only where they apply.
+        if let root { object.append(bytes: root.bytes, as: "root") }
+        if let keyFile { object.append(bytes: keyFile.bytes, as: "key_file") }
         return .object(object)
     }
 

@@ -41,7 +41,7 @@ struct BaselineExport: ParsableCommand {
 
 extension CommandFailure {
     /// The copy could not be made, or what was to be copied is not in order.
-    fileprivate init(exporting error: BaselineError, to target: RawPath) {
+    init(exporting error: BaselineError, to target: RawPath) {
         guard case .io(let path, let operation, let errno) = error, path == target else {
             self.init(classifying: error)
             return

@@ -296,4 +296,76 @@ import Testing
         let copied = try pair.document(0, ["check", "--baseline", pair.file, "--trust-key", pair.keyFile])
         #expect(copied["origin"]?.object?["copy"] == .bool(true), "\(copied.pretty)")
     }
+
+    @Test func twoBaselinesAreCompared() throws {
+        let pair = try Pair(Millwarden())
+        let world = pair.golden
+        try world.expect(0, "baseline", "diff", pair.file, "current")
+        try world.compiler.append([1])
+        try world.linker.setMode(0o4755)
+        try world.tools.appending("as").delete()
+        try world.tools.appending("new").write([1])
+        try world.expect(0, "baseline", "create", "--force")
+        let text = try world.expect(1, "baseline", "diff", pair.file, "current")
+        for line in text.text.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+        for words in [
+            "1 added, 1 removed and 2 changed", "0755 -> 4755 (now set-user-ID)", "ADDED (1)", "REMOVED (1)",
+        ] {
+            #expect(text.text.contains(words), "\(words): \(text)")
+        }
+        let report = try world.document(1, "baseline", "diff", pair.file, "current")
+        #expect(report["schema"] == .string("millwarden.baseline-diff/1"))
+        #expect(report["same_files"] == .bool(true), "\(report.pretty)")
+        #expect(report.count("paths") == 12 && report.count("equal") == 8, "\(report.pretty)")
+        let items = (report["items"]?.elements ?? []).compactMap(\.object)
+        #expect(
+            items.compactMap { $0["change"]?.text } == ["removed", "content", "metadata", "added"],
+            "\(report.pretty)"
+        )
+        let lines = try world.expect(1, "baseline", "diff", pair.file, "current", "--format", "jsonl")
+        #expect(try LogEntry.parse(lines: lines.output).map(\.json) == items)
+        // The other way round.
+        let back = try world.document(1, "baseline", "diff", "current", pair.file)
+        #expect(
+            (back["items"]?.elements ?? []).compactMap { $0.object?["change"]?.text }
+                == ["added", "content", "metadata", "removed"]
+        )
+        try world.expect(64, "baseline", "diff", pair.file, "current", "--ignore", "checksum")
+            .expectOneSentence()
+    }
+
+    /// Two hosts with the same tools: what is not the machine's own has to be the same.
+    @Test func twoHostsAreCompared() throws {
+        let pair = try Pair(Millwarden())
+        try pair.copyEverything()
+        try pair.expect(0, "baseline", "create")
+        let other = pair.golden.text(pair.golden.path) + "/other.mwb"
+        try pair.expect(0, "baseline", "export", other)
+        let otherKey = pair.golden.text(pair.second.appending("keys/baseline.pub"))
+        let line = ["baseline", "diff", pair.file, other]
+        try pair.expect(16, line[0], line[1], line[2], line[3]).expectOneSentence(
+            naming: "golden.mwb",
+            "--trust-key"
+        )
+        try pair.expect(16, line[0], line[1], line[2], line[3], "--trust-key", pair.keyFile)
+            .expectOneSentence(naming: "other.mwb")
+        let keys = ["--trust-key", pair.keyFile, "--trust-key", otherKey]
+        let report = try pair.document(0, line + keys)
+        #expect(report["same_files"] == .bool(false), "\(report.pretty)")
+        try pair.golden.compiler.setModified(.init(tv_sec: 1_700_000_000, tv_nsec: 0))
+        try pair.expect(0, "baseline", "create", "--force")
+        let touched = try pair.document(1, ["baseline", "diff", pair.file, "current"] + keys)
+        #expect(
+            (touched["items"]?.elements ?? []).compactMap { $0.object?["change"]?.text } == ["touched"],
+            "\(touched.pretty)"
+        )
+        _ = try pair.document(0, ["baseline", "diff", pair.file, "current", "--ignore", "mtime"] + keys)
+        try pair.expect(66, "baseline", "diff", pair.file, other + ".none", "--trust-key", pair.keyFile)
+        var damaged = try pair.exported.contents()
+        damaged[30] ^= 1
+        try pair.exported.write(damaged)
+        try pair.golden.expect(65, "baseline", "diff", pair.file, "current").expectOneSentence(
+            naming: "golden.mwb"
+        )
+    }
 }

@@ -55,6 +55,9 @@ struct SchemaTests {
             ("check.json", Samples.check(hostile, exit: 1).json),
             ("check.json", Samples.checkedElsewhere.json),
             ("baseline-create.json", Samples.created.json),
+            ("baseline-create.json", Samples.createdElsewhere.json),
+            ("baseline-diff.json", Samples.document(Samples.difference, Samples.differences)),
+            ("baseline-diff.json", Samples.document(Samples.sameFiles, [])),
             ("baseline-export.json", Samples.exported.json),
             ("baseline-import.json", Samples.imported.json),
             ("baseline-import.json", Samples.importedBack.json),
@@ -130,6 +133,11 @@ struct SchemaTests {
             ("baseline-record.json", changing(Samples.record.json, "racy", .null)),
             ("baseline-create.json", changing(Samples.created.json, "scope", .null)),
             ("check.json", changing(Samples.checkedElsewhere.json, "origin", .null)),
+            ("baseline-diff.json", changing(Samples.document(Samples.difference, []), "before", .null)),
+            (
+                "baseline-diff.json",
+                changing(Samples.document(Samples.difference, []), "items", .array([finding]))
+            ),
             ("baseline-export.json", changing(Samples.exported.json, "key_file", nil)),
             ("baseline-import.json", changing(Samples.imported.json, "origin", .null)),
             ("baseline-import.json", changing(Samples.imported.json, "replaced", .string("3"))),
