@@ -507,21 +507,6 @@ extension Samples {
         return report
     }()
 
-    /// As the command writes it, piece by piece.
-    static func document(_ report: DifferenceReport, _ items: [BaselineDifference]) -> JSON {
-        var object = report.members
-        object.append("items", .array(items.map(\.json)))
-        return .object(object)
-    }
-
-    static var differenceText: String {
-        difference.heading()
-            + difference.groups.map { group in
-                group.heading(difference.summary)
-                    + differences.filter { DifferenceGroup($0) == group }.map { $0.text() }.joined()
-            }.joined()
-    }
-
     static let createdElsewhere: CreateReport = {
         var report = created
         (report.root, report.file) = ("/srv/image", "/srv/golden.mwb")
