@@ -66,7 +66,10 @@ extension CreateReport {
             )
         }
         if let keyFile {
-            page.sentence("Take it over where the image runs, with the public key that verifies it:", indent: 2)
+            page.sentence(
+                "Take it over where the image runs, with the public key that verifies it:",
+                indent: 2
+            )
             page.command("millwarden baseline import FILE --trust-key KEY")
             page.name(keyFile, label: "KEY is ", indent: 2)
             return
