@@ -21,6 +21,7 @@ package struct JournalField: Hashable, Sendable {
 /// - Parameters:
 ///   - entry: The row.
 ///   - stateDirectory: Where its history lies: a host may have several, and each counts from 1.
+/// - Returns: Names and values, each name once but for `MILLWARDEN_PATH`.
 package func journalFields(for entry: Entry, stateDirectory: RawPath? = nil) -> [JournalField] {
     var fields = FieldList()
     fields.add("MESSAGE", message(for: entry))

@@ -78,7 +78,9 @@ struct JournalReaderTests {
             JournalSamples.record(Samples.entry($0, .change(Samples.content)))
         }
         try JournalSamples.write(records, "once", in: scratch)
-        try JournalSamples.write(Array(records.suffix(2)), "again", in: scratch)
+        // Sent once more, and filed later: libsystemd itself passes over what is equal in its time, too.
+        let again = records.suffix(2).map { JournalRecord(time: Samples.time(600), fields: $0.fields) }
+        try JournalSamples.write(again, "again", in: scratch)
         let found = try read()
         #expect(found.rows.map(\.seq) == [1, 2, 3, 4])
         #expect(found.tally.duplicates == 2)

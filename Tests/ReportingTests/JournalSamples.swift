@@ -74,7 +74,7 @@ enum JournalSamples {
         -> RawPath
     {
         let export = try scratch.write(name + ".export", exported(records))
-        try? scratch.makeDirectory("journal")
+        _ = try? scratch.makeDirectory("journal")
         let file = scratch.appending("journal/\(name).journal")
         let result = try run(program, ["--output=\(file)", "\(export)"])
         guard result.status == .exited(0) else { throw WrongResult(result: result) }
