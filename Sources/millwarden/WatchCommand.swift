@@ -40,6 +40,17 @@ struct WatchCommand: ParsableCommand {
         )
         setup.catchUpIsFull = session.configuration.catchUpIsFull
         setup.jobs = processorCount()
+        let options = global
+        setup.configure = { packs in
+            let session = try Session(options)
+            let rules = try session.loadRules(baselinePacks: packs)
+            return WatchConfiguration(
+                rules: rules.set,
+                trusted: try session.trustedKeys(),
+                catchUpIsFull: session.configuration.catchUpIsFull,
+                packs: rules.states
+            )
+        }
         let board = StatusBoard(version: Millwarden.version, pid: Int64(getpid()))
         board.noteScope(baseline: opened.reader.summary, packs: rules.packsOn, rules: rules.set.rules.count)
         board.noteRules(rules.set.digest, rules.states)

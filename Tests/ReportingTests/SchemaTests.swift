@@ -56,6 +56,8 @@ struct SchemaTests {
             ("baseline-create.json", Samples.created.json),
             ("baseline-accept.json", Samples.accepted(isDryRun: false).json),
             ("baseline-accept.json", Samples.accepted(isDryRun: true).json),
+            ("baseline-accept.json", Samples.acceptedScope(isDryRun: false).json),
+            ("baseline-accept.json", Samples.acceptedScope(isDryRun: true).json),
             ("baseline-record.json", Samples.record.json),
             ("baseline-record.json", Samples.unexaminedRecord.json),
             ("doctor.json", HostSamples.doctor.json), ("doctor.json", HostSamples.fine.json),
