@@ -123,6 +123,7 @@ private struct FieldList {
         add("MILLWARDEN_TAGS", list: finding.tags)
         add("MILLWARDEN_PATH", finding.path.bytes)
         add("MILLWARDEN_PATH_FROM", finding.from?.bytes)
+        add("MILLWARDEN_ABSENT", finding.absent)
         add("MILLWARDEN_SHADOWED_BY", finding.by?.path.bytes)
         // An xattr's name is anybody's choice: a comma in it must not make two elements.
         add(

@@ -80,7 +80,8 @@ package struct JournalRow: Hashable, Sendable {
     private static let details: [(field: String, key: String, isNumber: Bool)] = [
         ("MILLWARDEN_STATE_DIRECTORY", "state_directory", false),
         ("MILLWARDEN_RULE", "rule", false), ("MILLWARDEN_TAGS", "tags", false),
-        ("MILLWARDEN_PATH_FROM", "from", false), ("MILLWARDEN_SHADOWED_BY", "by", false),
+        ("MILLWARDEN_PATH_FROM", "from", false), ("MILLWARDEN_ABSENT", "absent", false),
+        ("MILLWARDEN_SHADOWED_BY", "by", false),
         ("MILLWARDEN_ATTRIBUTES", "attributes", false), ("MILLWARDEN_DIGEST_BEFORE", "digest_before", false),
         ("MILLWARDEN_DIGEST_AFTER", "digest_after", false), ("MILLWARDEN_ACTOR_PID", "actor_pid", true),
         ("MILLWARDEN_ACTOR_UID", "actor_uid", true), ("MILLWARDEN_ACTOR_LOGINUID", "actor_loginuid", true),

@@ -19,10 +19,10 @@ EXCLUDED = {"attacktag", "d3_fendtag"}
 
 
 def sent_fields():
-    """The names of the fields in the golden journal entries, which the tests compare with what is sent."""
+    """The names of the fields, where the program puts an entry together."""
     root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
-    with open(os.path.join(root, "Tests/ReportingTests/Golden/journal.txt"), encoding="utf-8") as file:
-        return set(re.findall(r"^([A-Z_]+)=", file.read(), re.M))
+    with open(os.path.join(root, "Sources/Reporting/JournalFields.swift"), encoding="utf-8") as file:
+        return set(re.findall(r'add\(\s*"([A-Z_]+)"', file.read()))
 
 
 def items(detection):
