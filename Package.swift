@@ -109,7 +109,8 @@ let package = Package(
         .testTarget(
             name: "ReportingTests",
             dependencies: [
-                "Reporting", "Warden", "Ledger", "Integrity", "CLinux", "CSystemd", "TestSupport",
+                "Reporting", "Warden", "Ledger", "RulePacks", "Integrity", "CLinux", "CSystemd",
+                "TestSupport",
             ],
             exclude: ["Golden"],
             swiftSettings: settings

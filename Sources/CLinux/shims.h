@@ -22,6 +22,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fanotify.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <poll.h>
@@ -45,6 +46,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/timex.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -62,6 +64,34 @@ static inline int mw_openat(int directory, const char *path, int flags, mode_t m
 static inline int mw_openat2(int directory, const char *path, uint64_t flags, uint64_t resolve) {
     struct open_how how = {.flags = flags | O_CLOEXEC, .mode = 0, .resolve = resolve};
     return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+// The header of an older kernel has no FAN_REPORT_PIDFD; fanotify_init(2) of a newer one knows it all the same.
+#ifndef FAN_REPORT_PIDFD
+#define FAN_REPORT_PIDFD 0x00000080
+#endif
+
+// A group that reports names, and the writer's pidfd where that is wanted; glibc's wrapper is in a header that does not
+// agree with the kernel's.
+static inline int mw_fanotify_probe(int with_pidfd) {
+    unsigned int flags = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME;
+    return (int)syscall(SYS_fanotify_init, flags | (with_pidfd ? FAN_REPORT_PIDFD : 0), O_RDONLY | O_LARGEFILE);
+}
+
+// The constant is a macro of newer headers. 1 where the kernel tells the mount, 0 where not, -1 with errno.
+static inline int mw_statx_has_mount(const char *path) {
+    struct statx status;
+    const unsigned int mount_id = 0x00001000U;
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, mount_id, &status) < 0) return -1;
+    return (status.stx_mask & mount_id) != 0;
+}
+
+// Asks for the state of the kernel's clock, changes nothing. 1 synchronized, 0 not, -1 with errno.
+static inline int mw_clock_is_synchronized(void) {
+    struct timex state = {.modes = 0};
+    int result = adjtimex(&state);
+    if (result < 0) return -1;
+    return result != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
 }
 
 // The Glibc module leaves out statx(2).

@@ -51,6 +51,9 @@ package final class EventReader: Sendable {
     /// Takes what was read since the last time, in order; empty where that is nothing.
     package func drain() -> EventBatch { channel.drain() }
 
+    /// How many bytes wait to be drained, overhead included, and how many may.
+    package var held: (bytes: Int, limit: Int) { channel.held }
+
     /// Waits until everything that the kernel had queued when this was called can be drained; at once where reading has
     /// ended.
     package func barrier() { channel.barrier() }
@@ -112,6 +115,8 @@ private final class EventChannel: Sendable {
             return batch
         }
     }
+
+    var held: (bytes: Int, limit: Int) { (monitor.withLock { $0.heldBytes }, limit) }
 
     func barrier() {
         let number = monitor.withLock { state in

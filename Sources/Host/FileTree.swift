@@ -152,6 +152,12 @@ package struct FileSystem: Hashable, Sendable {
     /// Walks do not go there: what such a file system shows is not stored on this host, or reading it has effects.
     package var isOutOfBounds: Bool { FileSystem.pseudo.contains(name) || FileSystem.network.contains(name) }
 
+    /// A file system of that name shows what the kernel makes up, and holds no stored file.
+    package static func isPseudo(name: String) -> Bool { pseudo.contains(name) }
+
+    /// Its files lie on another machine, or come from a program.
+    package var isRemote: Bool { FileSystem.network.contains(name) }
+
     /// A file may change its inode number by itself there, so that `replaced` is not judged.
     package var hasStableIdentity: Bool { name != "overlay" && !FileSystem.network.contains(name) }
 

@@ -61,6 +61,19 @@ extension History {
         try read { snapshot throws(HistoryError) in try snapshot.allStanding() }
     }
 
+    /// The newest check of that mode, `full` or `quick`.
+    package func lastCheck(mode: String) throws(HistoryError) -> CheckEvent? {
+        var filter = HistoryFilter()
+        (filter.events, filter.isNewestFirst) = (["check"], true)
+        var found: CheckEvent?
+        try forEachEntry(filter) { entry throws(HistoryError) in
+            guard case .check(let event) = entry.event, event.mode == mode else { return true }
+            found = event
+            return false
+        }
+        return found
+    }
+
     package func unpublished(limit: Int) throws(HistoryError) -> [Entry] {
         try read { snapshot throws(HistoryError) in try snapshot.unpublished(limit: limit) }
     }

@@ -208,6 +208,13 @@ package struct LastRun: Hashable, Sendable {
     /// The time of the newest entry, whoever wrote it.
     package var lastEntry: Timestamp
 
+    package init(start: StartEvent, started: Timestamp, stopped: Timestamp?, lastEntry: Timestamp) {
+        self.start = start
+        self.started = started
+        self.stopped = stopped
+        self.lastEntry = lastEntry
+    }
+
     package var isUnclean: Bool { stopped == nil }
 }
 

@@ -1,5 +1,5 @@
 internal import CLinux
-internal import Host
+package import Host
 
 /// One look at a datagram socket of this host: somebody listens, and would take a datagram now.
 ///
@@ -37,5 +37,15 @@ private func waitUntilWritable(_ number: CInt, patience: CInt) throws(Errno) {
         if ready == 0 { throw .again }
         let error = Errno.current
         if error != .interrupted { throw error }
+    }
+}
+
+/// Why the journal takes no entries; nil where it does.
+package func journalRefusal() -> Errno? {
+    do {
+        try probeDatagramSocket("/run/systemd/journal/socket", patience: 1_000)
+        return nil
+    } catch {
+        return error
     }
 }

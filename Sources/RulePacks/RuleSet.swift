@@ -135,6 +135,14 @@ package struct RuleSet: Sendable {
         Matcher(program, MatcherView(isVisible: visible(nil), isFiltered: false, showsOnlyAbsent: true))
     }
 
+    /// A matcher that shows what a rule of the profile `ignore` takes out of scope, and nothing else; nil where no rule
+    /// has that profile.
+    package func ignoredMatcher() -> Matcher? {
+        let ignored = rules.map { $0.profile == .ignore }
+        guard ignored.contains(true) else { return nil }
+        return Matcher(program, MatcherView(isVisible: ignored, isFiltered: false))
+    }
+
     private func visible(_ shown: Set<RuleID>?) -> [Bool] {
         rules.map { rule in rule.profile != .ignore && shown?.contains(rule.id) ?? true }
     }

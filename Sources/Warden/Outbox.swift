@@ -12,8 +12,6 @@ package final class Outbox: Sendable {
     private struct State: Sendable {
         var isStopping = false
         var lastPublished: Int64 = 0
-        /// How many rows the publisher took; it tells who waits whether anything moves.
-        var handedOver = 0
         var failure: PublishError?
         var echo: (@Sendable () -> Void)?
     }
@@ -76,11 +74,11 @@ package final class Outbox: Sendable {
         bell.ring()
         guard let thread = thread.withLock({ $0.take() }) else { return true }
         var poller = Poller([ended])
-        var handedOver = state.withLock { $0.handedOver }
+        var last = state.withLock { $0.lastPublished }
         while (try? poller.wait(timeout: patience)) != true {
-            let now = state.withLock { $0.handedOver }
-            if now == handedOver { return false }
-            handedOver = now
+            let now = state.withLock { $0.lastPublished }
+            if now == last { return false }
+            last = now
         }
         thread.join()
         return true
@@ -135,14 +133,12 @@ package final class Outbox: Sendable {
 
     private func send(_ batch: [Entry], _ known: Set<Int64>) throws {
         var done: [Int64] = []
-        defer {
-            if let last = done.last { state.withLock { $0.lastPublished = last } }
-        }
         do {
             for entry in batch {
                 if !known.contains(entry.seq) { try publisher.publish(entry) }
                 done.append(entry.seq)
-                state.withLock { $0.handedOver += 1 }
+                // At once, not with the batch: it tells who waits for the end whether anything moves.
+                state.withLock { $0.lastPublished = entry.seq }
             }
         } catch {
             if marks { try history.markPublished(done) }

@@ -197,8 +197,8 @@ package struct RuleLoader: Sendable {
 
     /// Whether a glob of `detect` matches anything.
     ///
-    /// Below its literal directory as many levels are searched as it has slashes left, in at most
-    /// `detectLimit` entries: a pack looks for a program, not through a disk.
+    /// Only directories that lead on towards it are entered, as many levels down as it has slashes, and at most
+    /// `detectLimit` names are tried: a pack looks for a program, not through a disk.
     private func exists(_ glob: Glob) -> Bool {
         let tree = KernelTree()
         if let path = glob.literal {
@@ -207,18 +207,25 @@ package struct RuleLoader: Sendable {
             }
             return (try? tree.status(of: path.name, in: directory)) != nil
         }
-        let prefix = glob.literalPrefix
-        let start = RawPath(bytes: Array(prefix[..<(prefix.lastIndex(of: slash) ?? 0)]))
-        let levels = glob.text.utf8.count { $0 == slash } - start.components.count
-        var pending = [(path: start.bytes.isEmpty ? RawPath.root : start, level: 1)]
+        var matcher = RuleSet.matcher(for: [glob])
+        let depth = glob.text.utf8.count { $0 == slash }
+        var pending = [(path: RawPath.root, state: matcher.root)]
         var seen = 0
-        while let (directory, level) = pending.popLast() {
+        while let (directory, state) = pending.popLast() {
             guard let descriptor = try? tree.openDirectory(canonicalDirectory(directory)) else { continue }
-            for name in names(of: descriptor, tree) {
+            let known = matcher.literalNames(state)
+            for name in known ?? names(of: descriptor, tree) {
                 seen += 1
+                let step = matcher.step(state, name[...])
+                // What may be there by its name is looked up; what was listed is there.
+                if step.rule != nil, known == nil || (try? tree.status(of: name[...], in: descriptor)) != nil
+                {
+                    return true
+                }
                 let path = directory.appending(name)
-                if glob.matches(path) { return true }
-                if level < levels, seen < detectLimit { pending.append((path, level + 1)) }
+                if let below = step.below, path.components.count < depth, seen < detectLimit {
+                    pending.append((path, below))
+                }
             }
         }
         return false

@@ -177,7 +177,8 @@ extension Watcher {
         let scope = still.keys.sorted()
         let detail =
             isLimit
-            ? "no watches are left; raise fs.inotify.max_user_watches and restart the service"
+            ? "no watches are left; `millwarden doctor` says who uses them and how many are needed; raise the limit, "
+                + "then restart the service"
             : "cannot be watched: \(still[scope[0]]?.message ?? "unknown"); give the service read permission"
         let gap: Gap
         do {
@@ -288,6 +289,9 @@ extension Watcher {
     }
 
     private func record(_ result: SurveyResult, _ options: SurveyOptions) throws -> Int {
+        if !options.isRestricted {
+            board.noteSurvey(unexamined: result.unexamined.count, notEntered: result.notEntered)
+        }
         var outcomes = result.deviations.map {
             Outcome(path: $0.finding.path, rule: $0.subject.rule, finding: $0.finding, state: $0.state)
         }

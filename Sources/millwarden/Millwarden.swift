@@ -15,7 +15,7 @@ struct Millwarden: ParsableCommand {
         subcommands: [
             BaselineCommand.self, CheckCommand.self, WatchCommand.self, HistoryCommand.self,
             RulesCommand.self,
-            StatusCommand.self,
+            StatusCommand.self, DoctorCommand.self,
         ]
     )
 

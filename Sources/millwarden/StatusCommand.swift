@@ -2,6 +2,8 @@ import ArgumentParser
 import Host
 import Integrity
 import Ledger
+import Reporting
+import RulePacks
 import Warden
 
 struct StatusCommand: ParsableCommand {
@@ -14,71 +16,44 @@ struct StatusCommand: ParsableCommand {
 
     func run() throws {
         try global.require(.text, .json)
-        let session = try Session(global)
-        let service = ControlClient.status(stateDirectory: session.stateDirectory)
-        var drift: [Standing] = []
-        var gaps: [Gap] = []
-        var trouble: String?
-        if PathStatus.isThere(session.stateDirectory.appending(History.fileName)) {
+        let report = gather(try Session(global))
+        if global.format == .json {
+            say(report.json.pretty)
+        } else {
+            say(report.text(.terminal), terminator: "")
+        }
+        if !report.isRunning { throw CommandFailure(ExitStatus.notRunning) }
+    }
+
+    /// What cannot be found out is named in the report, and keeps nothing else from being told.
+    private func gather(_ session: Session) -> StatusReport {
+        var report = StatusReport(stateDirectory: session.stateDirectory, time: Session.clock())
+        report.service = ControlClient.status(stateDirectory: session.stateDirectory)?.object
+        let ledger = DoctorLedger.gather(store: session.store) { () throws(KeyError) in
+            try session.trustedKeys()
+        }
+        report.baseline = ledger.baseline
+        if let failure = ledger.historyFailure {
+            report.trouble.append(failure)
+        } else if PathStatus.isThere(session.stateDirectory.appending(History.fileName)) {
             do {
-                let history = try session.openHistoryForReading()
-                drift = try history.allStanding().filter { $0.verdict == .unauthorized }
-                gaps = try history.openGaps()
+                report.history = try StatusHistory(session.openHistoryForReading())
             } catch {
-                trouble = CommandFailure(classifying: error).description
+                report.trouble.append(CommandFailure(classifying: error).description)
             }
         }
-        if global.format == .json {
-            say(json(service, drift, gaps, trouble).pretty)
-        } else {
-            say(text(session, service, drift, gaps, trouble), terminator: "")
+        do {
+            let rules = try session.loadRules(baselinePacks: ledger.baseline.packs)
+            let walk = ScopeWalk(tree: KernelTree(), rules: rules.set, jobs: processorCount())
+            report.rules = StatusRules(
+                digest: rules.set.digest,
+                count: rules.set.rules.count,
+                states: rules.states,
+                ignored: walk.countIgnored()
+            )
+        } catch {
+            report.trouble.append(CommandFailure(classifying: error).description)
         }
-        if service == nil { throw CommandFailure(ExitStatus.notRunning) }
-    }
-
-    private func json(_ service: JSON?, _ drift: [Standing], _ gaps: [Gap], _ trouble: String?) -> JSON {
-        var object = JSONObject()
-        object.append("schema", .string("millwarden.status/1"))
-        object.append("running", .bool(service != nil))
-        object.append("service", service ?? .null)
-        object.append("differing", .int(Int64(drift.count(where: \.isCurrent))))
-        object.append("unacknowledged", .int(Int64(drift.count { !$0.isCurrent })))
-        object.append("gaps", .array(gaps.map(\.json)))
-        object.append("trouble", .optional(trouble))
-        return .object(object)
-    }
-
-    private func text(
-        _ session: Session,
-        _ service: JSON?,
-        _ drift: [Standing],
-        _ gaps: [Gap],
-        _ trouble: String?
-    ) -> String {
-        var text = ""
-        if let service = service?.object {
-            let since = service["ready_since"]?.text ?? "starting"
-            text += "running, pid \(service["pid"]?.integer ?? 0), ready since \(since)\n"
-            text +=
-                "  baseline   generation \(service["generation"]?.integer ?? 0), "
-                + "\(service["paths"]?.integer ?? 0) paths\n"
-            text +=
-                "  watching   \(service["directories_watched"]?.integer ?? 0) directories, "
-                + "\(service["rules"]?.integer ?? 0) rules\n"
-            text +=
-                "  packs      \((service["packs"]?.elements ?? []).compactMap(\.text).joined(separator: ", "))\n"
-            text += "  pending    \(service["pending"]?.integer ?? 0)\n"
-            if let trouble = service["trouble"]?.text { text += "  trouble    \(trouble)\n" }
-        } else {
-            text += "not running on \(session.stateDirectory); start it with `millwarden watch`\n"
-        }
-        let current = drift.filter(\.isCurrent)
-        text += "  differing  \(current.count) paths"
-        text += current.isEmpty ? "\n" : "; see `millwarden check`\n"
-        let past = drift.count { !$0.isCurrent }
-        if past > 0 { text += "  undone     \(past) changes not acknowledged; see `millwarden check`\n" }
-        for gap in gaps { text += "  gap \(gap.id)  \(gap.reason.rawValue) since \(gap.opened)\n" }
-        if let trouble { text += "  history    \(trouble)\n" }
-        return text
+        return report
     }
 }

@@ -42,6 +42,7 @@ struct WatchCommand: ParsableCommand {
         setup.jobs = processorCount()
         let board = StatusBoard(version: Millwarden.version, pid: Int64(getpid()))
         board.noteScope(baseline: opened.reader.summary, packs: rules.packsOn, rules: rules.set.rules.count)
+        board.noteRules(rules.set.digest, rules.states)
         let outboxes = try makeOutboxes(history)
         for (index, outbox) in outboxes.enumerated() { try outbox.start(name: "publish-\(index)") }
         let control = try ControlServer(stateDirectory: session.stateDirectory, board: board) {
@@ -51,6 +52,7 @@ struct WatchCommand: ParsableCommand {
         let inotify = try openInotify()
         let bell = try EventBell()
         let reader = try EventReader(inotify, bell: bell, clock: { UInt64(Session.bootClock()) })
+        board.attach { queues(inotify, reader, outboxes) }
         let watcher = Watcher(
             tree: KernelTree(),
             setup: setup,
@@ -103,17 +105,29 @@ struct WatchCommand: ParsableCommand {
         } catch {
             throw CommandFailure(
                 ExitStatus.software,
-                "cannot use inotify: \(error); if other programs use all instances, raise fs.inotify.max_user_instances"
+                "cannot use inotify: \(error); `millwarden doctor` says who uses all instances and how to raise their number"
             )
         }
     }
 }
 
+/// What waits between the kernel and the journal now.
+private func queues(_ inotify: Inotify, _ reader: EventReader, _ outboxes: [Outbox]) -> ServiceQueues {
+    let held = reader.held
+    return ServiceQueues(
+        kernelBytes: inotify.queuedBytes,
+        kernelEventLimit: try? HostFiles().number("/proc/sys/fs/inotify/max_queued_events"),
+        readerBytes: held.bytes,
+        readerLimit: held.limit,
+        publishFailure: outboxes.compactMap(\.failure).first.map { "\($0)" }
+    )
+}
+
 /// sd_notify(3) behind the pipeline's idea of a service manager.
 final class NotifiedManager: ServiceManager {
     private let notifier = ServiceNotifier()
-    /// When more time was asked for last, by the boot clock.
-    private let asked = Mutex<Int64>(.min / 2)
+    /// Until when it has been given time, in nanoseconds of the boot clock.
+    private let granted = Mutex<Int64>(0)
 
     func ready(status: String) { _ = notifier.ready(status: status) }
     func status(_ text: String) { _ = notifier.status(text) }
@@ -121,13 +135,13 @@ final class NotifiedManager: ServiceManager {
     func stopping() { _ = notifier.stopping() }
     func watchdog() { _ = notifier.watchdog() }
 
-    /// The pipeline asks after every few milliseconds of work; the manager hears it once a second, because its socket
-    /// holds few messages, and sending into a full one waits.
+    /// The pipeline asks after every few milliseconds of work; the manager hears it where that gains a second at least,
+    /// because its socket holds few messages, and sending into a full one waits.
     func extend(microseconds: UInt64) {
-        let now = Session.bootClock()
-        let isDue = asked.withLock { last in
-            guard now - last >= 1_000_000_000 else { return false }
-            last = now
+        let wanted = Session.bootClock() + Int64(clamping: microseconds) * 1_000
+        let isDue = granted.withLock { until in
+            guard wanted - until >= 1_000_000_000 else { return false }
+            until = wanted
             return true
         }
         if isDue { _ = notifier.extendTimeout(nanoseconds: microseconds * 1_000) }

@@ -6,6 +6,20 @@ import Testing
 
 /// What the tests of every module stand on.
 struct TestSupportTests {
+    /// What blocks is told apart from what is slow to be begun.
+    @Test func whatBlocksIsOverdue() throws {
+        let gate = Monitor(false)
+        defer {
+            gate.withLock { $0 = true }
+            gate.notify()
+        }
+        #expect(throws: Overdue.self) {
+            try inTime(0) { gate.await(timeout: 60_000_000_000) { $0 ? true : nil } }
+        }
+        #expect(try inTime(60) { 7 } == 7)
+        #expect(throws: Errno.invalid) { try inTime(60) { () throws -> Int in throw Errno.invalid } }
+    }
+
     @Test func aTemporaryDirectoryGoesWithEverythingInIt() throws {
         var directory: TemporaryDirectory? = try TemporaryDirectory()
         let path = try #require(directory?.path)

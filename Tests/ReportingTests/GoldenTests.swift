@@ -33,6 +33,12 @@ struct GoldenTests {
         ),
         ("record.txt", Samples.record.text()),
         ("record-unexamined.txt", Samples.unexaminedRecord.text()),
+        ("doctor.txt", HostSamples.doctor.text()),
+        ("doctor-verbose.txt", HostSamples.doctor.text(isVerbose: true)),
+        ("doctor-fine.txt", HostSamples.fine.text()),
+        ("status-running.txt", HostSamples.running.text()),
+        ("status-stopped.txt", HostSamples.stopped.text()),
+        ("status-empty.txt", HostSamples.empty.text()),
         ("history-list.txt", GoldenTests.list),
         ("history-show.txt", Samples.entries.map { historyText(for: $0) }.joined(separator: "\n")),
         ("messages.txt", Samples.entries.map { message(for: $0) + "\n" }.joined()),
@@ -43,6 +49,7 @@ struct GoldenTests {
         ("baseline-accept.json", Samples.accepted(isDryRun: false).json),
         ("baseline-record.json", Samples.record.json),
         ("baseline-record-unexamined.json", Samples.unexaminedRecord.json),
+        ("doctor.json", HostSamples.doctor.json), ("status.json", HostSamples.running.json),
     ]
 
     @Test(arguments: GoldenTests.pages.map(\.0))

@@ -58,6 +58,9 @@ struct SchemaTests {
             ("baseline-accept.json", Samples.accepted(isDryRun: true).json),
             ("baseline-record.json", Samples.record.json),
             ("baseline-record.json", Samples.unexaminedRecord.json),
+            ("doctor.json", HostSamples.doctor.json), ("doctor.json", HostSamples.fine.json),
+            ("status.json", HostSamples.running.json), ("status.json", HostSamples.stopped.json),
+            ("status.json", HostSamples.empty.json),
         ]
         documents += Samples.findings.map { ("finding.json", .object($0.members)) }
         documents += (Samples.entries + Hostile.entries).map { ("history-entry.json", $0.json) }
@@ -110,6 +113,12 @@ struct SchemaTests {
             ("history-entry.json", changing(entry, "event", .string("alert"))),
             ("baseline-record.json", changing(Samples.record.json, "racy", .null)),
             ("baseline-create.json", changing(Samples.created.json, "scope", .null)),
+            ("doctor.json", changing(HostSamples.doctor.json, "level", .string("fatal"))),
+            ("doctor.json", changing(HostSamples.doctor.json, "surprise", .null)),
+            ("doctor.json", changing(HostSamples.doctor.json, "findings", .array([.null]))),
+            ("status.json", changing(HostSamples.running.json, "running", .string("yes"))),
+            ("status.json", changing(HostSamples.running.json, "service", .object(JSONObject()))),
+            ("status.json", changing(HostSamples.running.json, "baseline", .object(JSONObject()))),
             (
                 "baseline-accept.json",
                 changing(Samples.accepted(isDryRun: true).json, "items", .array([finding]))

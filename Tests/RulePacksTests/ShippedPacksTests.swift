@@ -29,17 +29,22 @@ import Testing
         }
     }
 
-    static func names() -> [String] {
-        guard let directory = unsafe opendir(rulesDirectory) else { return [] }
+    /// The names in a directory, sorted; none where it cannot be opened.
+    static func entries(_ path: String) -> [String] {
+        guard let directory = unsafe opendir(path) else { return [] }
         defer { unsafe closedir(directory) }
         var found: [String] = []
         while let entry = unsafe readdir(directory) {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
-            if RuleFilesInEffect.counts(Array(name.utf8)) { found.append(name) }
+            found.append(name)
         }
         return found.sorted()
+    }
+
+    static func names() -> [String] {
+        entries(rulesDirectory).filter { RuleFilesInEffect.counts(Array($0.utf8)) }
     }
 
     static func packs() throws -> [LoadedPack] {
@@ -58,6 +63,28 @@ import Testing
     }
 
     static func rules() throws -> RuleSet { try shared.get() }
+
+    /// A path that may exist is decided by the rule of that name, or by none; the matcher of a walk agrees.
+    static func expect(_ id: String?, for path: String, location: SourceLocation = #_sourceLocation) throws {
+        let rules = try rules()
+        #expect(rules.decidingRule(RawPath(path)) == id, "\(path)", sourceLocation: location)
+        #expect(!rules.isAbsent(RawPath(path)), "\(path)", sourceLocation: location)
+        var matcher = rules.matcher()
+        let found = matcher.rule(for: RawPath(path)).map { rules.rules[$0].id }
+        #expect(found == id, "\(path)", sourceLocation: location)
+    }
+
+    /// A path that must not exist is decided by the rule of that name, and the rule says so.
+    static func expectAbsent(_ id: String, for path: String, location: SourceLocation = #_sourceLocation)
+        throws
+    {
+        let rules = try rules()
+        #expect(rules.decidingRule(RawPath(path)) == id, "\(path)", sourceLocation: location)
+        #expect(rules.isAbsent(RawPath(path)), "\(path)", sourceLocation: location)
+        var absent = rules.absentMatcher()
+        let found = absent.rule(for: RawPath(path)).map { rules.rules[$0].id }
+        #expect(found == id, "\(path)", sourceLocation: location)
+    }
 
     @Test func everyPackIsWellFormedAndNamedAsItsFile() throws {
         let packs = try ShippedPacksTests.packs()
@@ -100,7 +127,8 @@ import Testing
         ("/usr/lib/x86_64-linux-gnu/bfd-plugins/libdep.so", "gcc.linker-plugins"),
         ("/usr/lib64/bfd-plugins", "gcc.linker-plugins"),
         ("/etc/alternatives/cc", "gcc.alternatives"), ("/etc/alternatives/cc.1.gz", nil),
-        ("/usr/bin/ccache", nil), ("/usr/bin/perl5.36-x86_64-linux-gnu", nil), ("/usr/bin/cppcheck", nil),
+        ("/usr/bin/ccache", "ccache.programs"), ("/usr/bin/perl5.36-x86_64-linux-gnu", nil),
+        ("/usr/bin/cppcheck", nil),
         ("/usr/bin/gccx", nil),
         ("/usr/local/include/zlib.h", "gcc.local-includes"),
         ("/usr/local/lib/libz.so.1", "gcc.local-includes"),
@@ -161,11 +189,7 @@ import Testing
         ("/root/.config/git/ignore", "git.user-ignores"), ("/home/ci/.git-credentials", "git.credentials"),
     ])
     func realPathsAreDecided(path: String, id: String?) throws {
-        let rules = try ShippedPacksTests.rules()
-        #expect(rules.decidingRule(RawPath(path)) == id, "\(path)")
-        #expect(!rules.isAbsent(RawPath(path)), "\(path)")
-        var matcher = rules.matcher()
-        #expect(matcher.rule(for: RawPath(path)).map { rules.rules[$0].id } == id, "\(path)")
+        try ShippedPacksTests.expect(id, for: path)
     }
 
     @Test(arguments: [
@@ -219,11 +243,7 @@ import Testing
         ("/usr/local/bin/git", "git.path-hijack"), ("/usr/local/sbin/git", "git.path-hijack"),
     ])
     func whatMustNotExistIsAbsent(path: String, id: String) throws {
-        let rules = try ShippedPacksTests.rules()
-        #expect(rules.decidingRule(RawPath(path)) == id, "\(path)")
-        #expect(rules.isAbsent(RawPath(path)), "\(path)")
-        var absent = rules.absentMatcher()
-        #expect(absent.rule(for: RawPath(path)).map { rules.rules[$0].id } == id, "\(path)")
+        try ShippedPacksTests.expectAbsent(id, for: path)
     }
 
     /// Everything that hijacks a build without touching a file has to be as bad as touching the tools.
