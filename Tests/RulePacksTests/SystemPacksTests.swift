@@ -170,7 +170,7 @@ import Testing
         ("/usr/bin/millwarden", "millwarden.program"), ("/usr/local/bin/millwarden", "millwarden.program"),
         ("/usr/lib/systemd/system/millwarden.service", "millwarden.service"),
         ("/etc/systemd/system/millwarden.service.d/x.conf", "millwarden.service"),
-        ("/etc/systemd/system/multi-user.target.wants/millwarden.service", "millwarden.service"),
+        ("/etc/systemd/system/multi-user.target.wants/millwarden.service", "millwarden.enabled"),
         ("/usr/lib/systemd/catalog/millwarden.catalog", "millwarden.service"),
         ("/usr/share/millwarden/rules/gcc.yaml", "millwarden.rules"),
         ("/etc/millwarden/config.yaml", "millwarden.rules"),
