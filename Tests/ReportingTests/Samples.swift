@@ -291,10 +291,13 @@ enum Samples {
             .init(
                 rule: "rust.toolchain",
                 count: 1_207,
-                first: ["/home/b/.cargo/bin/cargo", RawPath(bytes: Array("/home/b/.cargo/bin/".utf8) + [0xFE])]
+                first: [
+                    "/home/b/.cargo/bin/cargo", RawPath(bytes: Array("/home/b/.cargo/bin/".utf8) + [0xFE]),
+                ]
             ),
         ]
         scope.outgoing = [.init(rule: "gcc.old", count: 2, first: ["/opt/gcc/bin/cpp", "/opt/gcc/bin/gcc"])]
+        scope.hidden = [.init(rule: "gcc.old", count: 1, first: ["/opt/gcc/bin/implant"])]
         scope.unexamined = [unreadable]
         scope.presentAbsent = ["/usr/lib/gcc/specs"]
         scope.dropped = [12, 14]
