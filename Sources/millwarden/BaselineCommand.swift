@@ -171,13 +171,12 @@ struct BaselineShow: ParsableCommand {
             switch global.format {
             case .text: say(record.text(TextStyle.terminal))
             case .json: say(record.json.pretty)
-            case .jsonl: say(record.json.compact)
+            default: say(record.json.compact)
             }
             return
         }
         switch global.format {
         case .text: try list(reader) { "\($0.path)" }
-        case .jsonl: try list(reader) { $0.json.compact }
         case .json:
             var object = JSONObject()
             object.append("schema", .string("millwarden.baseline/1"))
@@ -185,6 +184,7 @@ struct BaselineShow: ParsableCommand {
             say(JSON.object(object).compact.dropLast() + ",\"records\":[")
             try list(reader, separator: ",") { $0.json.compact }
             say("]}")
+        default: try list(reader) { $0.json.compact }
         }
     }
 
