@@ -22,7 +22,9 @@ import Testing
 
     /// A site's pack over `extra/`, which holds three paths, the directory among them.
     private func addPack() throws {
-        try site.appending("extra.yaml").write(Array(pack("extra", "watch: ['\(world.glob(extra))/**']").utf8))
+        try site.appending("extra.yaml").write(
+            Array(pack("extra", "watch: ['\(world.glob(extra))/**']").utf8)
+        )
     }
 
     private func pack(_ name: String, _ selection: String, profile: String = "executable") -> String {
@@ -43,7 +45,10 @@ import Testing
     /// Takes `tools/lib` out of what the tools' rule selects.
     private func hideLibraries() throws {
         let text = jsonText(try world.rules.contents()).text
-        let edited = text.replacing("absent: [", with: "except: ['\(world.glob(world.tools))/lib']\n    absent: [")
+        let edited = text.replacing(
+            "absent: [",
+            with: "except: ['\(world.glob(world.tools))/lib']\n    absent: ["
+        )
         try #require(text != edited)
         try world.rules.write(Array(edited.utf8))
     }
@@ -72,7 +77,8 @@ import Testing
         #expect(incoming?["rule"]?.text == "extra.one" && incoming?["count"]?.integer == 3, "\(dry.pretty)")
         #expect(try world.baselineFile.contents() == before)
         #expect(try world.history() == rows)
-        let page = try world.expect(0, "baseline", "accept", "--scope", "--dry-run", "--reason", "site pack").text
+        let page = try world.expect(0, "baseline", "accept", "--scope", "--dry-run", "--reason", "site pack")
+            .text
         #expect(page.contains("WOULD COME IN (3)"), "\(page)")
 
         try world.expect(0, "baseline", "accept", "--scope", "--reason", "site pack")
@@ -101,7 +107,10 @@ import Testing
         let dry = try world.document(0, "baseline", "accept", "--scope", "--dry-run", "--reason", "x")
         let hidden = dry["scope"]?.object?["hidden"]?.elements?.first?.object
         #expect(hidden?["first"]?.elements?.compactMap(\.text) == [world.text(implant)], "\(dry.pretty)")
-        #expect(dry["scope"]?.object?["outgoing"]?.elements?.first?.object?["count"]?.integer == 3, "\(dry.pretty)")
+        #expect(
+            dry["scope"]?.object?["outgoing"]?.elements?.first?.object?["count"]?.integer == 3,
+            "\(dry.pretty)"
+        )
         // One more is another gap: the count that was reported would be wrong.
         try world.tools.appending("lib/second.so").write([1])
         let second = try openScopeGap(try world.document(8, "check"))["detail"]?.text ?? ""
@@ -129,7 +138,14 @@ import Testing
         let report = try world.document(8, "check")
         let detail = try openScopeGap(report)["detail"]?.text ?? ""
         #expect(detail.contains("3 rules fewer") && detail.contains("1 new rule"), "\(detail)")
-        let accepted = try world.document(0, "baseline", "accept", "--scope", "--reason", "another machine now")
+        let accepted = try world.document(
+            0,
+            "baseline",
+            "accept",
+            "--scope",
+            "--reason",
+            "another machine now"
+        )
         let groups = accepted["scope"]?.object?["outgoing"]?.elements?.compactMap { $0.object?["rule"]?.text }
         #expect(groups == ["demo.marks", "demo.settings", "demo.tools"], "\(accepted.pretty)")
         try world.expect(0, "check")

@@ -53,7 +53,9 @@ final class Daemon {
         var fresh: [String] = []
         while fresh.last?.split(separator: "\n").contains("READY=1") != true {
             let message = try notifications.receive(or: child, seconds: Daemon.patience)
-            fresh.append(try #require(message, "it did not become ready again: \(fresh)", sourceLocation: location))
+            fresh.append(
+                try #require(message, "it did not become ready again: \(fresh)", sourceLocation: location)
+            )
         }
         messages += fresh
         return fresh

@@ -95,7 +95,9 @@ final class Millwarden {
     // MARK: Commands
 
     var globalOptions: [String] {
-        ["--rules", text(rules)] + furtherRules.flatMap { ["--rules", text($0)] } + ["--state-dir", text(state)]
+        ["--rules", text(rules)] + furtherRules.flatMap { ["--rules", text($0)] } + [
+            "--state-dir", text(state),
+        ]
     }
 
     /// Runs a command of the program to its end.
