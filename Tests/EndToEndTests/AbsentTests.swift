@@ -168,6 +168,7 @@ struct AbsentCase: CustomTestStringConvertible, Sendable {
         let daemon = try world.watch()
         // All at once: by the time the first directory's event is read, everything stands.
         try daemon.paused { try test.act(world) }
+        for name in test.added.keys { try daemon.change("added", on: world.path.appending(name)) }
         try world.mark(daemon)
         let findings = daemon.entries.filter(\.isFinding)
         expect(findings, test)
@@ -178,9 +179,13 @@ struct AbsentCase: CustomTestStringConvertible, Sendable {
             }
         }
         // The directories stay: the way down is still watched.
+        let last = try #require(findings.last?.seq)
         try test.act(world)
+        for name in test.added.keys {
+            try daemon.change("added", on: world.path.appending(name), after: last)
+        }
         try world.mark(daemon)
-        let again = daemon.entries.filter { $0.isFinding && $0.seq > (findings.last?.seq ?? 0) }
+        let again = daemon.entries.filter { $0.isFinding && $0.seq > last }
         expect(again, test)
         try daemon.terminate()
         try world.expect(1, "check")
@@ -255,6 +260,16 @@ struct AbsentCase: CustomTestStringConvertible, Sendable {
         #expect(shown.text.contains("nothing should exist at"), "\(shown)")
         let checked = try world.document(4, "check")
         #expect(checked.findings.map(\.change) == ["transient"], "\(checked.pretty)")
+    }
+
+    /// Rules are about the names that links lead to: who puts a link in the place of the missing directory changes them.
+    @Test func aLinkInThePlaceOfADirectoryIsAGap() throws {
+        try world.makeDirectories("outside/staged/a/b")
+        try world.outside.appending("staged/a/b/specs").write([1])
+        try world.createBaseline()
+        try world.path.appending("deep").makeLink(to: world.outside.appending("staged"))
+        let report = try world.document(8, "check")
+        #expect(report.count("unbaselined") == 1 && report.count("open_gaps") == 1, "\(report.pretty)")
     }
 
     @Test func whatExistsWhenTheBaselineIsMadeIsApprovedAndNamed() throws {
