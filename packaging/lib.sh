@@ -174,7 +174,8 @@ debian_tree() {
 
 # can_boot: this machine lets a systemd of its own be booted, which takes root, namespaces and control groups.
 can_boot() {
-    [ "$(id -u)" -eq 0 ] && [ -w /sys/fs/cgroup/cgroup.procs ] && unshare --mount --pid --net --fork true 2>/dev/null
+    [ "$(id -u)" -eq 0 ] && unshare --mount --pid --net --fork true 2>/dev/null &&
+        { [ -w /sys/fs/cgroup/cgroup.procs ] || [ -w /sys/fs/cgroup/systemd/cgroup.procs ]; }
 }
 
 # boot_trial DIRECTORY SECONDS OPTION...: boots what the options of systemd-nspawn(1) say. DIRECTORY is /run/trial there,
