@@ -48,14 +48,18 @@ package struct SurveyResult: Sendable {
     package var unexamined: [RawPath] = []
     /// In scope now, but not when the baseline was approved: nobody approved anything about them yet.
     package var unbaselined = 0
-    /// Recorded, but in scope no more.
+    /// In scope when the baseline was approved, but no more: on record, or hidden.
     package var fallenOut = 0
+    /// Of these, what has no record.
+    package var hidden: [ScopeApproval.Group] = []
     /// The records of what came into scope, and what fell out of it, where the options ask for them.
     package var incoming: [Record] = []
     package var outgoing: [Record] = []
     package var notEntered: [RawPath: String] = [:]
 
     package init() {}
+
+    package var hiddenCount: Int { hidden.reduce(0) { $0 + $1.count } }
 
     /// Whether a path that stands in no deviation was looked at and is as recorded.
     ///
@@ -154,7 +158,14 @@ package struct Survey<Tree: FileTree>: Sendable {
 
         collected.skip(to: bounds.upperBound)
         try examineUnvisited(collected.unvisited, options, shared, &collected)
-        return judge(collected, shared, options)
+        let difference = ScopeDifference(baseline: baseline, rules: rules)
+        var result = judge(collected, difference, options)
+        if !options.isRestricted {
+            result.hidden = try HiddenPaths(tree: tree, rules: rules, baseline: baseline, jobs: options.jobs)
+                .find(difference)
+            result.fallenOut += result.hiddenCount
+        }
+        return result
     }
 
     /// The ordinals of the records that the options are about.
@@ -192,7 +203,7 @@ package struct Survey<Tree: FileTree>: Sendable {
         }
     }
 
-    private func judge(_ collected: Collector, _ shared: SurveyShared, _ options: SurveyOptions)
+    private func judge(_ collected: Collector, _ scope: ScopeDifference, _ options: SurveyOptions)
         -> SurveyResult
     {
         var result = SurveyResult()
@@ -204,7 +215,7 @@ package struct Survey<Tree: FileTree>: Sendable {
         result.fallenOut = collected.fallenOut.count
         if options.listsScope { result.outgoing = collected.fallenOut }
         result.notEntered = collected.notEntered
-        var question = ScopeDifference(baseline: baseline, rules: rules).makeQuestion()
+        var question = scope.makeQuestion()
         for difference in collected.differences {
             let rule = rules.rules[difference.ruleIndex]
             if difference.recorded == nil, !question.wasInScope(difference.path, rule: rule.id) {

@@ -288,6 +288,7 @@ extension Watcher {
         let isNew = try difference.settleGap(
             unbaselined: result.unbaselined,
             fallenOut: result.fallenOut,
+            hidden: result.hiddenCount,
             in: setup.history,
             at: setup.clock()
         )

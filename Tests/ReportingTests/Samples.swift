@@ -297,6 +297,7 @@ enum Samples {
             ),
         ]
         scope.outgoing = [.init(rule: "gcc.old", count: 2, first: ["/opt/gcc/bin/cpp", "/opt/gcc/bin/gcc"])]
+        scope.hidden = [.init(rule: "gcc.old", count: 1, first: ["/opt/gcc/bin/implant"])]
         scope.unexamined = [unreadable]
         scope.presentAbsent = ["/usr/lib/gcc/specs"]
         scope.dropped = [12, 14]

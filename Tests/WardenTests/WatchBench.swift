@@ -214,7 +214,8 @@ final class WatchBench {
     func write(_ rules: [String]) throws { rulesOnDisk.set(.success(try ruleSet(rules, tree: tree))) }
 
     /// One rule over globs below the directory.
-    func rule(_ id: String, watch: [String], except: [String] = [], profile: String = "executable") -> String {
+    func rule(_ id: String, watch: [String], except: [String] = [], profile: String = "executable") -> String
+    {
         ruleText(
             id,
             watch: watch.map { path($0).description },
