@@ -48,7 +48,7 @@ private func compare(
     let all = differences(before, after).filter { $0 != .inode || observed.hasStableIdentity }
     let counted = all.filter { counts($0, before, after, profile) }
     if before.type != after.type { return Change(.type, all, counted: counted) }
-    let isGrowth = profile == .appendOnly && grew(before, after, observed.prefix)
+    let isGrowth = profile == .appendOnly && continues(before, after, prefix: observed.prefix)
 
     if counted.contains(where: \.isContent) {
         return Change(.content, all, counted: counted, isGrowth: isGrowth)
@@ -141,8 +141,14 @@ private func counts(_ name: AttributeName, _ before: Attributes, _ after: Attrib
     }
 }
 
-/// True where only bytes were added behind those that were recorded.
-private func grew(_ before: Attributes, _ after: Attributes, _ prefix: Digest?) -> Bool {
+/// True where a file is the one that was seen before, and only bytes were added behind those that it held.
+///
+/// - Parameters:
+///   - before: As it was.
+///   - after: As it is, under this or another name.
+///   - prefix: The digest of its first bytes now, as many as it held.
+/// - Returns: False also where something else that counts differs.
+package func continues(_ before: Attributes, _ after: Attributes, prefix: Digest?) -> Bool {
     guard before.type == .file, after.size >= before.size, let prefix else { return false }
     return before.content == .digest(prefix) && before.inode == after.inode
         && before.mode == after.mode && before.uid == after.uid && before.gid == after.gid

@@ -107,7 +107,8 @@ package struct Check<Tree: FileTree> {
             let decided = record.map { selection.rule(for: $0) } ?? selection.rule(for: standing.path)
             guard decided != nil, !seen.contains(standing.path), result.hasSettled(standing.path),
                 filter.allows(path: standing.path, rule: standing.rule),
-                let rule = rules.rules.first(where: { $0.id == standing.rule })
+                let rule = rules.rules.first(where: { $0.id == standing.rule }),
+                !standing.isLostLog(under: rule, recorded: record)
             else { continue }
             outcomes.append(Outcome(path: standing.path, rule: rule, finding: nil, state: record?.state))
         }
