@@ -147,6 +147,13 @@ package struct Check<Tree: FileTree> {
             finding.resolved = past.resolved
             findings[path] = finding
         }
+        for (path, known) in standing where findings[path] == nil {
+            guard let current = known.first(where: \.isCurrent), filter.allows(path: path, rule: current.rule),
+                let rule = rules.rules.first(where: { $0.id == current.rule }),
+                current.isLostLog(under: rule, recorded: try baseline.record(for: path)?.record)
+            else { continue }
+            findings[path] = try history.finding(current.seq)
+        }
         return findings.values.sorted { $0.path < $1.path }
     }
 
