@@ -111,7 +111,8 @@ package struct Check<Tree: FileTree> {
             let decided = record.map { selection.rule(for: $0) } ?? selection.rule(for: standing.path)
             guard decided != nil, !seen.contains(standing.path), result.hasSettled(standing.path),
                 filter.allows(path: standing.path, rule: standing.rule),
-                let rule = rules.rules.first(where: { $0.id == standing.rule })
+                let rule = rules.rules.first(where: { $0.id == standing.rule }),
+                !standing.isLostLog(under: rule, recorded: record)
             else { continue }
             outcomes.append(Outcome(path: standing.path, rule: rule, finding: nil, state: record?.state))
         }
@@ -149,6 +150,13 @@ package struct Check<Tree: FileTree> {
             else { continue }
             finding.resolved = past.resolved
             findings[path] = finding
+        }
+        for (path, known) in standing where findings[path] == nil {
+            guard let current = known.first(where: \.isCurrent), filter.allows(path: path, rule: current.rule),
+                let rule = rules.rules.first(where: { $0.id == current.rule }),
+                current.isLostLog(under: rule, recorded: try baseline.record(for: path)?.record)
+            else { continue }
+            findings[path] = try history.finding(current.seq)
         }
         return findings.values.sorted { $0.path < $1.path }
     }

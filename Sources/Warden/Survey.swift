@@ -158,6 +158,7 @@ package struct Survey<Tree: FileTree>: Sendable {
 
         collected.skip(to: bounds.upperBound)
         try examineUnvisited(collected.unvisited, options, shared, &collected)
+        collected.differences += try lostLogs(options, collected)
         let difference = ScopeDifference(baseline: baseline, rules: rules)
         var result = judge(collected, difference, options)
         if !options.isRestricted {
@@ -227,7 +228,7 @@ package struct Survey<Tree: FileTree>: Sendable {
             }
             var observation = difference.observation
             observation.isCopy = baseline.isCopy
-            let subject = Subject(
+            var subject = Subject(
                 path: difference.path,
                 rule: rule,
                 recorded: difference.recorded?.state.attributes,
@@ -235,6 +236,7 @@ package struct Survey<Tree: FileTree>: Sendable {
                 touches: Touches(gap: options.gap),
                 via: difference.recorded?.via
             )
+            subject.isContinuation = difference.isContinuation
             guard var finding = assess(subject) else { continue }
             rules.noteAbsence(&finding)
             let state = difference.observation.attributes.map {
@@ -242,6 +244,7 @@ package struct Survey<Tree: FileTree>: Sendable {
             }
             result.deviations.append(Deviation(subject: subject, finding: finding, state: state))
         }
+        Rotations(tree: tree, clock: clock, lasts: options.grownLogs).settle(&result.deviations)
         let states = Dictionary(
             result.deviations.map { ($0.finding.path, $0) },
             uniquingKeysWith: { first, _ in first }
@@ -301,6 +304,7 @@ struct Difference: Sendable {
     var recorded: Record?
     var observation: Observation
     var isRacy: Bool
+    var isContinuation = false
 
     /// The record that a path would get as it stands; nil where nothing does.
     func record(under rule: Rule) -> Record? {
