@@ -156,7 +156,7 @@ package struct Check<Tree: FileTree> {
                 let rule = rules.rules.first(where: { $0.id == current.rule }),
                 current.isLostLog(under: rule, recorded: try baseline.record(for: path)?.record)
             else { continue }
-            findings[path] = try history.finding(current.seq)
+            findings[path] = try history?.finding(current.seq)
         }
         return findings.values.sorted { $0.path < $1.path }
     }
