@@ -63,6 +63,23 @@ struct ReloadTests {
         try bench.expect(["closed scope 0", "content outside/one"])
     }
 
+    @Test func whatWasWrittenBeforeTheApprovalIsNoChangeOfWhatWasApproved() throws {
+        let bench = try WatchBench()
+        try bench.scope.write("outside/one", "1")
+        try bench.write([
+            bench.rule("t.program", watch: ["bin/**"]), bench.rule("t.more", watch: ["outside/**"]),
+        ])
+        try bench.reload()
+        _ = try bench.told()
+        try bench.scope.write("outside/one", "2")
+        // Its event was read, and it was not examined yet when the approval comes.
+        try bench.step()
+        #expect(bench.watcher.settle.pendingCount > 0)
+        try bench.accept()
+        try bench.settle()
+        try bench.expect(["closed scope 0"])
+    }
+
     @Test func anApprovedScopeIsTakenOverWithoutASignal() throws {
         let bench = try WatchBench()
         try bench.write([
