@@ -77,10 +77,12 @@ package struct RuleLoader: Sendable {
         guard !packs.isEmpty else { throw .empty(configuration.places) }
 
         let homes = homes(configuration.buildUsers)
-        let states = try states(packs, configuration, homes)
+        // Hundreds of globs begin with the same few directories.
+        var directories = DirectoryResolver(tree: KernelTree())
+        let states = try states(packs, configuration, homes, &directories)
         let on = Set(states.filter(\.isOn).map(\.name))
         guard !on.isEmpty else { throw .nothingOn(states) }
-        let set = try rules(packs.filter { on.contains($0.pack.name) }, homes)
+        let set = try rules(packs.filter { on.contains($0.pack.name) }, homes, &directories)
         return LoadedRules(set: set, states: states, hidden: files.hidden, homes: homes)
     }
 
@@ -149,7 +151,8 @@ package struct RuleLoader: Sendable {
     private func states(
         _ packs: [LoadedPack],
         _ configuration: RuleConfiguration,
-        _ homes: [RawPath]
+        _ homes: [RawPath],
+        _ directories: inout DirectoryResolver<KernelTree>
     ) throws(RuleLoadingError) -> [PackState] {
         do {
             return try PackState.all(
@@ -157,20 +160,24 @@ package struct RuleLoader: Sendable {
                 choice: configuration.choice,
                 baseline: configuration.baselinePacks,
                 homes: homes,
-                exists: exists
+                exists: { exists($0, &directories) }
             )
         } catch {
             throw .choice(error)
         }
     }
 
-    private func rules(_ packs: [LoadedPack], _ homes: [RawPath]) throws(RuleLoadingError) -> RuleSet {
+    private func rules(
+        _ packs: [LoadedPack],
+        _ homes: [RawPath],
+        _ directories: inout DirectoryResolver<KernelTree>
+    ) throws(RuleLoadingError) -> RuleSet {
         do {
             return try RuleSet(
                 packs: packs,
                 homes: homes,
                 hash: SHA256Hasher.digest(of:),
-                canonicalize: canonicalDirectory
+                canonicalize: { directories.canonical($0) }
             )
         } catch {
             throw .contradictory(error)
@@ -199,27 +206,23 @@ package struct RuleLoader: Sendable {
     ///
     /// Only directories that lead on towards it are entered, as many levels down as it has slashes, and at most
     /// `detectLimit` names are tried: a pack looks for a program, not through a disk.
-    private func exists(_ glob: Glob) -> Bool {
-        let tree = KernelTree()
+    private func exists(_ glob: Glob, _ directories: inout DirectoryResolver<KernelTree>) -> Bool {
         if let path = glob.literal {
-            guard let directory = try? tree.openDirectory(canonicalDirectory(path.parent)) else {
-                return false
-            }
-            return (try? tree.status(of: path.name, in: directory)) != nil
+            return directories.isThere(path.name, in: directories.canonical(path.parent))
         }
+        let tree = KernelTree()
         var matcher = RuleSet.matcher(for: [glob])
         let depth = glob.text.utf8.count { $0 == slash }
         var pending = [(path: RawPath.root, state: matcher.root)]
         var seen = 0
         while let (directory, state) = pending.popLast() {
-            guard let descriptor = try? tree.openDirectory(canonicalDirectory(directory)) else { continue }
+            let canonical = directories.canonical(directory)
             let known = matcher.literalNames(state)
-            for name in known ?? names(of: descriptor, tree) {
+            for name in known ?? names(in: canonical, tree) {
                 seen += 1
                 let step = matcher.step(state, name[...])
                 // What may be there by its name is looked up; what was listed is there.
-                if step.rule != nil, known == nil || (try? tree.status(of: name[...], in: descriptor)) != nil
-                {
+                if step.rule != nil, known == nil || directories.isThere(name[...], in: canonical) {
                     return true
                 }
                 let path = directory.appending(name)
@@ -231,9 +234,11 @@ package struct RuleLoader: Sendable {
         return false
     }
 
-    private func names(of directory: borrowing OwnedDescriptor, _ tree: KernelTree) -> [[UInt8]] {
+    private func names(in directory: RawPath, _ tree: KernelTree) -> [[UInt8]] {
         var listing = DirectoryListing()
-        guard (try? tree.list(directory, into: &listing)) != nil else { return [] }
+        guard let opened = try? tree.openDirectory(directory),
+            (try? tree.list(opened, into: &listing)) != nil
+        else { return [] }
         return listing.entries.map { Array(listing.name(of: $0)) }
     }
 }
