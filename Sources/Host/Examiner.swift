@@ -7,6 +7,8 @@ package import Integrity
 package struct Examiner<Tree: FileTree> {
     package let tree: Tree
     private let clock: @Sendable () -> Timestamp
+    /// What all examiners of a walk share; nil for as fast as it goes.
+    private let rate: ReadRate?
     private let hasher = SHA256Hasher()
     private let buffer = ReadBuffer()
     private var listing = DirectoryListing()
@@ -20,9 +22,10 @@ package struct Examiner<Tree: FileTree> {
     package static var tries: Int { 4 }
 
     /// `clock` tells the real time, by which ctimes are judged to be racy.
-    package init(tree: Tree, clock: @escaping @Sendable () -> Timestamp) {
+    package init(tree: Tree, clock: @escaping @Sendable () -> Timestamp, rate: ReadRate? = nil) {
         self.tree = tree
         self.clock = clock
+        self.rate = rate
     }
 
     /// Forgets what kinds of file system were met, because mounts have changed: a device number is used again.
@@ -323,6 +326,7 @@ package struct Examiner<Tree: FileTree> {
             let room = unsafe buffer.bytes(upTo: end - total)
             let count = try unsafe tree.read(file, into: room)
             if count == 0 { break }
+            if let rate { rate.spend(count) }
             // It grew from nothing under the reading, perhaps faster than it can be read.
             if size == 0, total == 0, try tree.status(of: file).size != 0 { break }
             var chunk = unsafe UnsafeRawBufferPointer(rebasing: room[..<count])

@@ -152,7 +152,8 @@ package struct Check<Tree: FileTree> {
             findings[path] = finding
         }
         for (path, known) in standing where findings[path] == nil {
-            guard let current = known.first(where: \.isCurrent), filter.allows(path: path, rule: current.rule),
+            guard let current = known.first(where: \.isCurrent),
+                filter.allows(path: path, rule: current.rule),
                 let rule = rules.rules.first(where: { $0.id == current.rule }),
                 current.isLostLog(under: rule, recorded: try baseline.record(for: path)?.record)
             else { continue }

@@ -34,6 +34,7 @@ package struct Creation<Tree: FileTree>: Sendable {
     package func run(
         into writer: BaselineWriter,
         jobs: Int,
+        rate: ReadRate? = nil,
         progress: SurveyProgress? = nil
     ) throws(BaselineError) -> (result: CreationResult, linked: [Record]) {
         var collected = CreationState()
@@ -42,7 +43,7 @@ package struct Creation<Tree: FileTree>: Sendable {
             visitor: { _ in
                 CreationVisitor(
                     rules: rules,
-                    examiner: Examiner(tree: tree, clock: clock),
+                    examiner: Examiner(tree: tree, clock: clock, rate: rate),
                     progress: progress
                 )
             },
