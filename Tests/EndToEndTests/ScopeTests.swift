@@ -231,7 +231,10 @@ import Testing
         let files = (0..<60).map { world.tools.appending("new-\($0)") }
         for (number, file) in files.enumerated() {
             if number % 10 == 5 { daemon.send(SIGHUP) }
-            try file.write([UInt8(number)])
+            // Complete when it appears: a survey that meets a file half written tells of that state as well.
+            let staged = world.outside.appending(file.name)
+            try staged.write([UInt8(number)])
+            try staged.rename(to: file)
         }
         for file in files { try daemon.change("added", on: file) }
         try world.mark(daemon)
