@@ -174,6 +174,11 @@ final class LoadedBlock: Sendable {
     init(index: Int, bytes: [UInt8], rules: [RuleID], path: RawPath) {
         (self.index, self.bytes, self.rules, self.path) = (index, bytes, rules, path)
     }
+
+    init(copying other: LoadedBlock) {
+        (index, rules, path) = (other.index, other.rules, other.path)
+        bytes = unsafe other.bytes.withUnsafeBytes { unsafe Array($0) }
+    }
 }
 
 /// The parts of the file that the root covers directly, with the root computed anew.
