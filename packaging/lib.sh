@@ -58,6 +58,12 @@ lacks() {
         attr) ! command -v setfattr >/dev/null ;;
         e2fsprogs) ! command -v chattr >/dev/null ;;
         libcap2-bin) ! { command -v setcap || [ -x /sbin/setcap ]; } >/dev/null ;;
+        iproute2) ! command -v ip >/dev/null ;;
+        openssl) ! command -v openssl >/dev/null ;;
+        rsyslog) ! [ -x /usr/sbin/rsyslogd ] ;;
+        stunnel4) ! command -v stunnel4 >/dev/null ;;
+        systemd-journal-remote) ! [ -x /lib/systemd/systemd-journal-remote ] ;;
+        python3-venv) ! python3 -c 'import ensurepip, venv' 2>/dev/null ;;
         python3-jsonschema) ! python3 -c 'import jsonschema' 2>/dev/null ;;
         shellcheck) ! command -v shellcheck >/dev/null ;;
         systemd) ! { [ -x /lib/systemd/systemd-journald ] && command -v journalctl >/dev/null; } ;;

@@ -6,11 +6,51 @@ package struct Scope: Hashable, Sendable {
     package var packs: [String]
     /// The homes that `~/` stood for, sorted.
     package var homes: [RawPath]
+    /// What decides which paths these rules select, so that the same question can be asked when the rules have changed;
+    /// nil in a file that was written before formats kept it.
+    package var definition: [ScopeRule]?
 
-    package init(rules: Digest, packs: [String], homes: [RawPath]) {
+    package init(rules: Digest, packs: [String], homes: [RawPath], definition: [ScopeRule]? = nil) {
         self.rules = rules
         self.packs = packs
         self.homes = homes
+        self.definition = definition
+    }
+}
+
+/// Of one rule, all that decides which paths it selects and what counts on them.
+///
+/// Rules stand in the order in which they were in force. The globs are bytes: `~/` is written out, links in front of
+/// the first wildcard are resolved.
+package struct ScopeRule: Hashable, Sendable {
+    package var id: RuleID
+    package var pack: String
+    /// The place of the pack's file among the configured ones: the higher one decides.
+    package var precedence: UInt16
+    package var severity: Severity
+    package var profile: Profile
+    package var watch: [[UInt8]]
+    package var absent: [[UInt8]]
+    package var except: [[UInt8]]
+
+    package init(
+        id: RuleID,
+        pack: String,
+        precedence: UInt16,
+        severity: Severity,
+        profile: Profile,
+        watch: [[UInt8]] = [],
+        absent: [[UInt8]] = [],
+        except: [[UInt8]] = []
+    ) {
+        self.id = id
+        self.pack = pack
+        self.precedence = precedence
+        self.severity = severity
+        self.profile = profile
+        self.watch = watch
+        self.absent = absent
+        self.except = except
     }
 }
 

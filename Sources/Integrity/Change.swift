@@ -51,12 +51,20 @@ package struct Change: Hashable, Sendable {
     package var kind: ChangeKind
     /// All that differ, counted or not; `ctime` only where nothing else does.
     package var attributes: [AttributeName]
+    /// Those of them that count under the rule's profile; all of them where nothing is compared.
+    package var counted: [AttributeName]
     /// True for growth under `append-only`: the recorded bytes still are the beginning.
     package var isGrowth: Bool
 
-    package init(_ kind: ChangeKind, _ attributes: [AttributeName] = [], isGrowth: Bool = false) {
+    package init(
+        _ kind: ChangeKind,
+        _ attributes: [AttributeName] = [],
+        counted: [AttributeName]? = nil,
+        isGrowth: Bool = false
+    ) {
         self.kind = kind
         self.attributes = attributes
+        self.counted = counted ?? attributes
         self.isGrowth = isGrowth
     }
 }

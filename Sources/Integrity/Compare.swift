@@ -46,15 +46,15 @@ private func compare(
     touches: Touches
 ) -> Change? {
     let all = differences(before, after).filter { $0 != .inode || observed.hasStableIdentity }
-    if before.type != after.type { return Change(.type, all) }
     let counted = all.filter { counts($0, before, after, profile) }
+    if before.type != after.type { return Change(.type, all, counted: counted) }
     let isGrowth = profile == .appendOnly && grew(before, after, observed.prefix)
 
     if counted.contains(where: \.isContent) {
-        return Change(.content, all, isGrowth: isGrowth)
+        return Change(.content, all, counted: counted, isGrowth: isGrowth)
     }
-    if counted.contains(where: { $0 != .inode }) { return Change(.metadata, all) }
-    if counted.contains(.inode) { return Change(.replaced, all) }
+    if counted.contains(where: { $0 != .inode }) { return Change(.metadata, all, counted: counted) }
+    if counted.contains(.inode) { return Change(.replaced, all, counted: counted) }
     // A directory's own times move with every entry; what happened to its name is told by its entries.
     if before.type == .directory { return nil }
     return passing(before, after, all, profile, touches)

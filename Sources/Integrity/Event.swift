@@ -171,6 +171,18 @@ package struct BaselineEvent: Hashable, Sendable {
     package var accepted: [Int64]
     /// How many paths the approval changed.
     package var paths: Int
+    /// How many paths came into scope and fell out of it; nil where the approval was not about the scope.
+    package var scope: ScopeCounts?
+
+    package struct ScopeCounts: Hashable, Sendable {
+        package var incoming: Int
+        package var outgoing: Int
+
+        package init(incoming: Int, outgoing: Int) {
+            self.incoming = incoming
+            self.outgoing = outgoing
+        }
+    }
 
     package init(
         action: Action,
@@ -179,7 +191,8 @@ package struct BaselineEvent: Hashable, Sendable {
         uid: Int64,
         loginuid: Int64?,
         accepted: [Int64] = [],
-        paths: Int
+        paths: Int,
+        scope: ScopeCounts? = nil
     ) {
         self.action = action
         self.baseline = baseline
@@ -188,6 +201,7 @@ package struct BaselineEvent: Hashable, Sendable {
         self.loginuid = loginuid
         self.accepted = accepted
         self.paths = paths
+        self.scope = scope
     }
 }
 

@@ -170,6 +170,7 @@ extension Finding {
         object.append("resolved", .optional(resolved?.description))
         object.append("actor", actor?.json ?? .null)
         if let gap { object.append("gap", .int(gap)) }
+        if let absent { object.append("absent", .string(absent)) }
         return object
     }
 
@@ -200,6 +201,7 @@ extension Finding {
         resolved = object["resolved"]?.time
         actor = object["actor"].flatMap(Actor.init(json:))
         gap = object["gap"]?.integer
+        absent = object["absent"]?.text
     }
 }
 
@@ -319,6 +321,13 @@ extension Event {
             object.append("loginuid", .optional(baseline.loginuid))
             object.append("accepted", .array(baseline.accepted.map(JSON.int)))
             object.append("paths", .int(Int64(baseline.paths)))
+            // Only where it applies: rows of before keep their bytes.
+            if let scope = baseline.scope {
+                var counts = JSONObject()
+                counts.append("incoming", .int(Int64(scope.incoming)))
+                counts.append("outgoing", .int(Int64(scope.outgoing)))
+                object.append("scope", .object(counts))
+            }
         case .selfProtection(let event):
             object.append("message", .string(event.message))
             object.append(list: event.paths.map(\.bytes), as: "paths")
@@ -433,8 +442,18 @@ extension BaselineEvent {
             uid: uid,
             loginuid: object["loginuid"]?.integer,
             accepted: (object["accepted"]?.elements ?? []).compactMap(\.integer),
-            paths: Int(paths)
+            paths: Int(paths),
+            scope: object["scope"]?.object.flatMap(ScopeCounts.init(members:))
         )
+    }
+}
+
+extension BaselineEvent.ScopeCounts {
+    fileprivate init?(members object: JSONObject) {
+        guard let incoming = object["incoming"]?.integer, let outgoing = object["outgoing"]?.integer else {
+            return nil
+        }
+        self.init(incoming: Int(incoming), outgoing: Int(outgoing))
     }
 }
 

@@ -61,6 +61,8 @@ package struct Finding: Hashable, Sendable {
     package var actor: Actor?
     /// The gap it was found behind.
     package var gap: Int64?
+    /// The glob, as its rule has it, that says that the path should not exist.
+    package var absent: String?
 
     package init(path: RawPath, change: ChangeKind, rule: RuleID, severity: Severity, verdict: Verdict) {
         self.path = path

@@ -30,7 +30,7 @@ package struct Authorization: Hashable, Sendable {
     /// An authorization covers a change only as a whole: one that speaks for the bytes does not excuse a new mode.
     package func covers(_ change: Change) -> Bool {
         guard let attributes else { return true }
-        return !change.attributes.isEmpty && attributes.isSuperset(of: change.attributes)
+        return !change.counted.isEmpty && attributes.isSuperset(of: change.counted)
     }
 }
 

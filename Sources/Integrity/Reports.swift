@@ -126,15 +126,83 @@ package struct AcceptReport: Hashable, Sendable {
     }
 
     package var items: [Item]
+    /// What approving the scope does; nil where changes are approved.
+    package var scope: ScopeApproval?
     /// The new baseline; nil with `--dry-run`, where nothing was accepted, or where everything left nothing on disk.
     package var baseline: BaselineSummary?
     package var isDryRun: Bool
     package var reason: String
 
-    package init(items: [Item], baseline: BaselineSummary?, isDryRun: Bool, reason: String) {
+    package init(
+        items: [Item],
+        scope: ScopeApproval? = nil,
+        baseline: BaselineSummary?,
+        isDryRun: Bool,
+        reason: String
+    ) {
         self.items = items
+        self.scope = scope
         self.baseline = baseline
         self.isDryRun = isDryRun
         self.reason = reason
     }
+}
+
+/// What came into scope since the baseline was approved, and what fell out of it.
+package struct ScopeApproval: Hashable, Sendable {
+    /// Names that are there now and were not then, and the other way round.
+    package struct Names<Name: Hashable & Sendable>: Hashable, Sendable {
+        package var new: [Name]
+        package var gone: [Name]
+
+        package init(new: [Name] = [], gone: [Name] = []) {
+            self.new = new
+            self.gone = gone
+        }
+    }
+
+    /// The paths of one rule.
+    package struct Group: Hashable, Sendable {
+        package var rule: RuleID
+        package var count: Int
+        /// The first of them, in order.
+        package var first: [RawPath]
+
+        /// How many paths a group names.
+        package static let shown = 5
+
+        package init(rule: RuleID, count: Int, first: [RawPath]) {
+            self.rule = rule
+            self.count = count
+            self.first = first
+        }
+
+        /// One group a rule, sorted by its name.
+        package static func all(of records: some Sequence<Record>) -> [Group] {
+            Dictionary(grouping: records, by: \.rule)
+                .map { rule, records in
+                    let paths = records.map(\.path).sorted()
+                    return Group(rule: rule, count: paths.count, first: Array(paths.prefix(shown)))
+                }
+                .sorted { $0.rule < $1.rule }
+        }
+    }
+
+    package var rules = Names<RuleID>()
+    package var changedRules: [RuleID] = []
+    package var packs = Names<String>()
+    package var homes = Names<RawPath>()
+    package var incoming: [Group] = []
+    package var outgoing: [Group] = []
+    /// Of what comes in, what could not be examined: it is recorded as unexamined where it has a record.
+    package var unexamined: [ExaminationError] = []
+    /// Of what comes in, what should not exist, exists, and is approved by this.
+    package var presentAbsent: [RawPath] = []
+    /// Reported changes of what falls out: they are not shown any more.
+    package var dropped: [Int64] = []
+
+    package init() {}
+
+    package var incomingCount: Int { incoming.reduce(0) { $0 + $1.count } }
+    package var outgoingCount: Int { outgoing.reduce(0) { $0 + $1.count } }
 }

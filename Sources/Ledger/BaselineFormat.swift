@@ -6,7 +6,8 @@ package import Integrity
 enum BaselineFormat {
     /// As PNG's: a transfer as text, or through seven bits, breaks it visibly.
     static let magic: [UInt8] = [0x89, 0x4D, 0x57, 0x42, 0x0D, 0x0A, 0x1A, 0x0A]
-    static let version = 1
+    /// What is written; 1 knew no definition of the scope, and is read as well.
+    static let version = 2
     static let endMagic: [UInt8] = Array("MWBSIGN\n".utf8)
     static let context: [UInt8] = Array("millwarden baseline 1\0".utf8)
 
@@ -147,6 +148,7 @@ struct EncodedManifest {
         manifest.scope.rules.append(to: &bytes)
         bytes.append(list: manifest.scope.packs.map { Array($0.utf8) })
         bytes.append(list: manifest.scope.homes.map(\.bytes))
+        bytes.append(manifest.scope.definition)
         bytes.append(list: rules.map { Array($0.utf8) })
         bytes.append(little: UInt64(entries))
         bytes.append(little: UInt32(blocks.count))
@@ -165,7 +167,11 @@ struct EncodedManifest {
     }
 
     /// Nil where the bytes are not exactly what `encoded` gives, or the table does not ascend.
-    init?(_ bytes: [UInt8]) {
+    ///
+    /// - Parameters:
+    ///   - bytes: The manifest.
+    ///   - format: The number in the header.
+    init?(_ bytes: [UInt8], format: Int) {
         var reader = ByteReader(bytes)
         guard let generation: UInt64 = reader.little(), let seconds: UInt64 = reader.little(),
             let nanoseconds: UInt32 = reader.little(), nanoseconds < 1_000_000_000,
@@ -173,13 +179,14 @@ struct EncodedManifest {
             let hostName = reader.text(), let machineID = reader.text(), let rulesDigest = reader.digest(),
             let packs = reader.list({ $0.text() }),
             let homes = reader.list({ $0.long().map(RawPath.init(bytes:)) }),
+            let definition = format < 2 ? .some(nil) : reader.definition(),
             let rules = reader.list({ $0.text() }), let entries: UInt64 = reader.little(),
             let blocks = EncodedManifest.blocks(&reader), reader.isAtEnd
         else { return nil }
         manifest = BaselineManifest(
             generation: Int64(bitPattern: generation),
             created: Timestamp(seconds: Int64(bitPattern: seconds), nanoseconds: nanoseconds),
-            scope: Scope(rules: rulesDigest, packs: packs, homes: homes),
+            scope: Scope(rules: rulesDigest, packs: packs, homes: homes, definition: definition),
             hostName: hostName,
             machineID: machineID,
             historyID: historyID
@@ -224,6 +231,21 @@ extension [UInt8] {
         append(contentsOf: bytes)
     }
 
+    /// 1 and the rules that made the scope, or 0.
+    mutating func append(_ definition: [ScopeRule]?) {
+        append(definition == nil ? 0 : 1)
+        guard let definition else { return }
+        append(little: UInt32(clamping: definition.count))
+        for rule in definition {
+            append(long: Array(rule.id.utf8))
+            append(long: Array(rule.pack.utf8))
+            append(little: rule.precedence)
+            append(rule.severity.rawValue)
+            append(rule.profile.rawValue)
+            for globs in [rule.watch, rule.absent, rule.except] { append(list: globs) }
+        }
+    }
+
     /// The number in four bytes, then each with its length.
     mutating func append(list: [[UInt8]]) {
         append(little: UInt32(clamping: list.count))
@@ -239,6 +261,34 @@ extension ByteReader {
 
     mutating func text() -> String? {
         long().flatMap { String(validating: $0, as: UTF8.self) }
+    }
+
+    /// Nil where it is malformed; `.some(nil)` where there is none.
+    mutating func definition() -> [ScopeRule]?? {
+        switch byte() {
+        case 0: .some(nil)
+        case 1: list { $0.scopeRule() }.map { .some($0) }
+        default: nil
+        }
+    }
+
+    private mutating func scopeRule() -> ScopeRule? {
+        guard let id = text(), let pack = text(), let precedence: UInt16 = little(),
+            let severity = byte().flatMap(Severity.init(rawValue:)),
+            let profile = byte().flatMap(Profile.init(rawValue:)),
+            let watch = list({ $0.long() }), let absent = list({ $0.long() }),
+            let except = list({ $0.long() })
+        else { return nil }
+        return ScopeRule(
+            id: id,
+            pack: pack,
+            precedence: precedence,
+            severity: severity,
+            profile: profile,
+            watch: watch,
+            absent: absent,
+            except: except
+        )
     }
 
     mutating func list<Value>(_ read: (inout ByteReader) -> Value?) -> [Value]? {

@@ -60,7 +60,7 @@ package final class BaselineReader: Sendable {
                 throw .forged(path, key: keyID)
             }
         }
-        guard let encoded = EncodedManifest(parts.manifest) else {
+        guard let encoded = EncodedManifest(parts.manifest, format: parts.format) else {
             throw .damaged(path, part: "the manifest")
         }
         let end = encoded.blocks.last.map { $0.offset + $0.length } ?? BaselineFormat.headerSize
@@ -157,6 +157,7 @@ final class LoadedBlock: Sendable {
 /// Nothing in them is parsed before the signature was checked but the footer's five fixed fields.
 private struct SignedParts {
     let footer: BaselineFooter
+    let format: Int
     let manifest: [UInt8]
     let manifestOffset: Int
 
@@ -175,6 +176,7 @@ private struct SignedParts {
             throw BaselineError.newerFormat(path, found: version, known: BaselineFormat.version)
         }
         guard version > 0 else { throw BaselineError.damaged(path, part: "the header") }
+        format = version
         let footerOffset = size - BaselineFormat.footerSize
         guard footerOffset >= BaselineFormat.headerSize,
             let footer = BaselineFooter(try file.read(BaselineFormat.footerSize, at: footerOffset))

@@ -52,7 +52,7 @@ package struct BaselineStore: Sendable {
     /// Puts a finished file into the place of the baseline and records the approval.
     ///
     /// What the approval settles is settled with it: `accepted` takes its changes off the list of standing states,
-    /// `created` and `imported` clear the list.
+    /// `created` and `imported` clear the list; where the scope was approved, its gap is closed.
     /// - Parameters:
     ///   - temporary: A complete baseline in the state directory; its writer must still be alive.
     ///   - event: `created`, `accepted` or `imported`, with the summary of that file.
@@ -224,12 +224,22 @@ package struct BaselineStore: Sendable {
                 done.action = noted.flatMap(BaselineEvent.Action.init(rawValue:)) ?? .accepted
             }
             try transaction.setMeta("intent", nil)
+            if done.scope != nil || done.action == .created { try closeScopeGaps(&transaction, time) }
             if done.action == .accepted {
                 try transaction.clearStanding(seqs: done.accepted)
             } else {
                 try transaction.clearAllStanding()
             }
             return try transaction.append(.baseline(done), at: time)
+        }
+    }
+
+    /// The scope was approved as it is.
+    private func closeScopeGaps(_ transaction: inout HistoryTransaction, _ time: Timestamp)
+        throws(HistoryError)
+    {
+        for gap in try transaction.snapshot.openGaps() where gap.reason == .scope {
+            try transaction.closeGap(gap.id, found: 0, at: time)
         }
     }
 

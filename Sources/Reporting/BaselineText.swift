@@ -76,6 +76,7 @@ extension AcceptReport {
     /// The report of `baseline accept` for a person: exactly what was or would be approved, and what was refused.
     package func text(_ style: TextStyle = .plain) -> String {
         var page = TextPage(style)
+        if let scope { return text(scope, page) }
         let accepted = items.filter { $0.refusal == nil }
         let refused = items.filter { $0.refusal != nil }
         page.sentence(verdictLine(accepted.count, refused.count), paint: refused.isEmpty ? .good : .warning)
@@ -103,6 +104,111 @@ extension AcceptReport {
         }
         nextSteps(accepted.count, refused.count, &page)
         return page.text
+    }
+
+    /// The report of `baseline accept --scope`.
+    private func text(_ scope: ScopeApproval, _ page: TextPage) -> String {
+        var page = page
+        page.sentence(verdictLine(scope), paint: baseline != nil || isDryRun ? .good : .warning)
+        page.blank()
+        page.pair("reason", safe(reason))
+        if let baseline {
+            page.pair(
+                "baseline",
+                "\(baseline.generation) of \(baseline.created.utc), \(counted(baseline.entries, "record"))"
+            )
+            page.key(baseline.signedBy)
+        }
+        names("new rules", scope.rules.new, &page)
+        names("changed", scope.changedRules, &page)
+        names("rules gone", scope.rules.gone, &page)
+        names("new packs", scope.packs.new, &page)
+        names("packs gone", scope.packs.gone, &page)
+        names("new homes", scope.homes.new.map(\.description), &page)
+        names("homes gone", scope.homes.gone.map(\.description), &page)
+        groups(isDryRun ? "WOULD COME IN" : "CAME IN", scope.incoming, scope.incomingCount, &page)
+        groups(isDryRun ? "WOULD GO OUT" : "WENT OUT", scope.outgoing, scope.outgoingCount, &page)
+        if !scope.presentAbsent.isEmpty {
+            page.blank()
+            page.sentence("WARNING: \(presentSentence(scope.presentAbsent.count))", paint: .bad)
+            page.blank()
+            for path in scope.presentAbsent { page.name(path, indent: 2, paint: .bad) }
+        }
+        if !scope.unexamined.isEmpty {
+            page.blank()
+            page.sentence("NOT EXAMINED (\(counted(scope.unexamined.count, "path")))", paint: .warning)
+            page.blank()
+            for error in scope.unexamined { page.error(error) }
+        }
+        if !scope.dropped.isEmpty {
+            page.blank()
+            page.sentence(
+                "Reported changes of what goes out, shown no more: entries "
+                    + scope.dropped.map(String.init).joined(separator: ", "),
+                paint: .warning
+            )
+        }
+        nextSteps(scope, &page)
+        return page.text
+    }
+
+    private func verdictLine(_ scope: ScopeApproval) -> String {
+        let counts = "\(counted(scope.incomingCount, "path")) in, \(scope.outgoingCount) out"
+        if isDryRun { return "DRY RUN: the scope would be approved, \(counts); nothing was written" }
+        guard let baseline else { return "NOTHING ACCEPTED: the scope is the one that was approved" }
+        return "ACCEPTED: the scope into baseline \(baseline.generation), \(counts)"
+    }
+
+    private func presentSentence(_ count: Int) -> String {
+        isDryRun
+            ? counted(
+                count,
+                "path that should not exist does, and would be approved",
+                "paths that should not exist do, and would be approved"
+            )
+            : counted(
+                count,
+                "path that should not exist does, and is now approved",
+                "paths that should not exist do, and are now approved"
+            )
+    }
+
+    private func names(_ label: String, _ names: [String], _ page: inout TextPage) {
+        guard !names.isEmpty else { return }
+        page.pair(label, names.map(safe).joined(separator: ", "))
+    }
+
+    private func groups(
+        _ heading: String,
+        _ groups: [ScopeApproval.Group],
+        _ count: Int,
+        _ page: inout TextPage
+    ) {
+        guard count > 0 else { return }
+        page.blank()
+        page.sentence("\(heading) (\(count))", paint: .heading)
+        for group in groups {
+            page.blank()
+            page.name("\(safe(group.rule)) (\(group.count))", indent: 2)
+            for path in group.first { page.name(path, indent: 4) }
+            let rest = group.count - group.first.count
+            if rest > 0 { page.sentence("and \(rest) more", indent: 4) }
+        }
+    }
+
+    private func nextSteps(_ scope: ScopeApproval, _ page: inout TextPage) {
+        guard isDryRun || baseline != nil else { return }
+        page.blank()
+        page.sentence("NEXT", paint: .heading)
+        if isDryRun {
+            page.sentence(
+                "If this is what should be watched, run the same command without --dry-run; else put the rules back.",
+                indent: 2
+            )
+        } else {
+            page.sentence("Keep a copy of the new baseline off this host:", indent: 2)
+            page.command("millwarden baseline export FILE")
+        }
     }
 
     private func verdictLine(_ accepted: Int, _ refused: Int) -> String {

@@ -12,6 +12,9 @@ extension TextPage {
         comparison(finding)
         pair("rule", ruleText(finding), indent: 4, column: 9)
         if let via = finding.via { name(via, label: label("via")) }
+        if let glob = finding.absent {
+            pair("absent", "nothing should exist at \(safe(glob))", indent: 4, column: 9)
+        }
         if finding.verdict != .unauthorized || finding.explainedBy != nil {
             pair("verdict", verdictText(finding), indent: 4, column: 9)
         }

@@ -17,7 +17,11 @@ package struct JournalField: Hashable, Sendable {
 ///
 /// A gap and an event of self-protection may concern many paths: each is a `MILLWARDEN_PATH` of its own, 64 at most
 /// (the history has them all). Paths are never clipped; an argument list is, at 8 KiB.
-package func journalFields(for entry: Entry) -> [JournalField] {
+///
+/// - Parameters:
+///   - entry: The row.
+///   - stateDirectory: Where its history lies: a host may have several, and each counts from 1.
+package func journalFields(for entry: Entry, stateDirectory: RawPath? = nil) -> [JournalField] {
     var fields = FieldList()
     fields.add("MESSAGE", message(for: entry))
     fields.add("MESSAGE_ID", messageID(for: entry))
@@ -26,6 +30,7 @@ package func journalFields(for entry: Entry) -> [JournalField] {
     fields.add("MILLWARDEN_EVENT", entry.event.name)
     fields.add("MILLWARDEN_SEQ", String(entry.seq))
     fields.add("MILLWARDEN_CHAIN", entry.chain.description)
+    fields.add("MILLWARDEN_STATE_DIRECTORY", stateDirectory?.bytes)
     switch entry.event {
     case .change(let finding): fields.add(finding)
     case .resolved(let resolution):

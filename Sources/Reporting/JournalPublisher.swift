@@ -9,19 +9,26 @@ package import Warden
 /// libsystemd reports success when nobody listens, so the socket itself is asked before each entry and once more after
 /// it: an entry that may have been lost is an error, and sent again.
 package struct JournalPublisher: Publisher {
+    /// Where the history lies whose entries are sent.
+    private let stateDirectory: RawPath?
     /// journald's socket; another one only in tests.
     private let socket: String
     /// How long a journal that takes nothing is waited for, in milliseconds.
     private let patience: CInt
 
-    package init(socket: String = "/run/systemd/journal/socket", patience: Int = 5_000) {
+    package init(
+        stateDirectory: RawPath? = nil,
+        socket: String = "/run/systemd/journal/socket",
+        patience: Int = 5_000
+    ) {
+        self.stateDirectory = stateDirectory
         self.socket = socket
         self.patience = CInt(clamping: patience)
     }
 
     package func publish(_ entry: Entry) throws(PublishError) {
         try probe(patience: patience)
-        let result = send(journalFields(for: entry))
+        let result = send(journalFields(for: entry, stateDirectory: stateDirectory))
         guard result >= 0 else {
             throw PublishError(
                 "the journal did not take entry \(entry.seq): \(Errno(-result)); it is sent again"
@@ -49,7 +56,7 @@ package struct JournalPublisher: Publisher {
     ///
     /// Nil where no journal file can be read: an ordinary user may not.
     package func alreadyPublished(_ entries: [Entry]) -> Set<Int64>? {
-        guard let reader = JournalReader() else { return nil }
+        guard let reader = try? JournalReader(.local) else { return nil }
         var found: Set<Int64> = []
         for entry in entries {
             guard let isThere = reader.holds(chain: entry.chain, uid: getuid()) else { return nil }
@@ -74,42 +81,5 @@ private func send(_ fields: [JournalField]) -> CInt {
             start += piece.count
         }
         return unsafe sd_journal_sendv(vectors, CInt(vectors.count))
-    }
-}
-
-/// The local journal, opened for looking entries up.
-@safe private struct JournalReader: ~Copyable {
-    // One owner, closed once: the pointer never leaves this type.
-    private let journal: OpaquePointer
-
-    /// Nil where not a single journal file can be opened.
-    init?() {
-        var opened: OpaquePointer?
-        guard unsafe sd_journal_open(&opened, CInt(SD_JOURNAL_LOCAL_ONLY)) >= 0, let opened = unsafe opened
-        else { return nil }
-        guard unsafe sd_journal_has_runtime_files(opened) > 0 || sd_journal_has_persistent_files(opened) > 0
-        else {
-            unsafe sd_journal_close(opened)
-            return nil
-        }
-        unsafe journal = opened
-    }
-
-    deinit { unsafe sd_journal_close(journal) }
-
-    /// One look-up in the index of each journal file; nil where it fails.
-    func holds(chain: Digest, uid: uid_t) -> Bool? {
-        unsafe sd_journal_flush_matches(journal)
-        guard match("MILLWARDEN_CHAIN=\(chain)"), match("_UID=\(uid)"),
-            unsafe sd_journal_seek_head(journal) >= 0
-        else { return nil }
-        let result = unsafe sd_journal_next(journal)
-        return result < 0 ? nil : result > 0
-    }
-
-    private func match(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
-        return unsafe bytes.withUnsafeBytes { unsafe sd_journal_add_match(journal, $0.baseAddress, $0.count) }
-            >= 0
     }
 }

@@ -29,6 +29,7 @@ package func message(for entry: Entry) -> String {
 package func message(for finding: Finding) -> String {
     var text = "\(finding.severity.name): \(finding.path) \(deed(finding)) (\(safe(finding.rule))), "
     text += verdictText(finding)
+    if let glob = finding.absent { text += "; nothing should exist at \(safe(glob))" }
     if let actor = finding.actor, let words = actorText(actor) { text += "; by \(words)" }
     if let gap = finding.gap { text += "; found behind gap \(gap)" }
     if let resolved = finding.resolved { text += "; undone at \(resolved.utc)" }
@@ -131,7 +132,10 @@ private func message(for event: BaselineEvent) -> String {
     return switch event.action {
     case .intended: "baseline \(generation) is about to be written \(who)\(reason)"
     case .created: "baseline \(generation) created \(who) with \(entries)\(reason)"
-    case .accepted: "baseline \(generation) accepted \(who), \(paths) approved\(reason)"
+    case .accepted:
+        event.scope.map {
+            "baseline \(generation): scope approved \(who), \($0.incoming) in, \($0.outgoing) out\(reason)"
+        } ?? "baseline \(generation) accepted \(who), \(paths) approved\(reason)"
     case .abandoned: "baseline \(generation) was never written; the one before it stays in force"
     case .imported: "baseline \(generation) imported \(who) with \(entries)\(reason)"
     }

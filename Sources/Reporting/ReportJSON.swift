@@ -84,7 +84,44 @@ extension AcceptReport {
         object.append("dry_run", .bool(isDryRun))
         object.append("reason", .string(reason))
         object.append("items", .array(items.map(\.json)))
+        object.append("scope", scope?.json ?? .null)
         object.append("baseline", baseline.map { .object($0.members) } ?? .null)
+        return .object(object)
+    }
+}
+
+extension ScopeApproval {
+    /// The member `scope` of that report.
+    fileprivate var json: JSON {
+        var object = JSONObject()
+        var rules = JSONObject()
+        rules.append("new", .array(self.rules.new.map(JSON.string)))
+        rules.append("changed", .array(changedRules.map(JSON.string)))
+        rules.append("gone", .array(self.rules.gone.map(JSON.string)))
+        object.append("rules", .object(rules))
+        var packs = JSONObject()
+        packs.append("new", .array(self.packs.new.map(JSON.string)))
+        packs.append("gone", .array(self.packs.gone.map(JSON.string)))
+        object.append("packs", .object(packs))
+        var homes = JSONObject()
+        homes.append(list: self.homes.new.map(\.bytes), as: "new")
+        homes.append(list: self.homes.gone.map(\.bytes), as: "gone")
+        object.append("homes", .object(homes))
+        object.append("incoming", .array(incoming.map(\.json)))
+        object.append("outgoing", .array(outgoing.map(\.json)))
+        object.append("unexamined", .array(unexamined.map(\.json)))
+        object.append(list: presentAbsent.map(\.bytes), as: "present_absent")
+        object.append("dropped", .array(dropped.map(JSON.int)))
+        return .object(object)
+    }
+}
+
+extension ScopeApproval.Group {
+    fileprivate var json: JSON {
+        var object = JSONObject()
+        object.append("rule", .string(rule))
+        object.append("count", .int(Int64(count)))
+        object.append(list: first.map(\.bytes), as: "first")
         return .object(object)
     }
 }

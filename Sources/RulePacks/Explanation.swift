@@ -75,7 +75,20 @@ extension RuleSet {
     }
 
     /// Whether the rule that decides for a path says that it must not exist.
-    package func isAbsent(_ path: RawPath) -> Bool { decide(path).match?.isAbsent ?? false }
+    package func isAbsent(_ path: RawPath) -> Bool { absentGlob(path) != nil }
+
+    /// The glob, as written, by which the rule that decides for a path says that it must not exist.
+    package func absentGlob(_ path: RawPath) -> String? {
+        guard let rule = decide(path).match?.rule else { return nil }
+        return program.automaton.accepted(path).lazy.map { program.patterns[Int($0)] }
+            .first { $0.rule == rule && $0.role == .absent }?.text
+    }
+
+    /// Says of a new name, or of one that came and went, that it should not exist, where a rule does.
+    package func noteAbsence(_ finding: inout Finding) {
+        let isNew = finding.before == nil || finding.change == .moved
+        if isNew { finding.absent = absentGlob(finding.path) }
+    }
 
     private func match(_ rule: Int, _ accepted: [Automaton.Pattern]) -> Explanation.Match {
         let own = accepted.lazy.map { program.patterns[Int($0)] }.filter {

@@ -88,6 +88,12 @@ struct GlobParser {
         return nodes
     }
 
+    /// Reads what `GlobNode.text` wrote: it was checked when it was first read, and resolved links may have made it long.
+    static func reread(_ text: [UInt8]) throws(GlobError) -> [GlobNode] {
+        var parser = GlobParser(text)
+        return try parser.sequence(depth: 0)
+    }
+
     private mutating func sequence(depth: Int) throws(GlobError) -> [GlobNode] {
         var nodes: [GlobNode] = []
         while position < text.count {

@@ -59,6 +59,8 @@ package struct RuleSet: Sendable {
     /// Every literal directory that is written through a link, so that the link itself can be recorded.
     package let linkedRoots: [LinkedRoot]
     let program: RuleProgram
+    /// What decides which paths the rules select: what a baseline keeps of them.
+    package let definition: [ScopeRule]
 
     /// Puts packs in force.
     /// - Parameters:
@@ -82,7 +84,7 @@ package struct RuleSet: Sendable {
                 : left.pack.name.utf8.lexicographicallyPrecedes(right.pack.name.utf8)
         }
         try RuleSet.checkNames(sorted)
-        var builder = RuleSetBuilder(homes: homes, stateLimit: stateLimit)
+        var builder = RuleSetBuilder(homes: homes, stateLimit: stateLimit, ranks: RuleSet.ranks(sorted))
         for (index, loaded) in sorted.enumerated() { try builder.add(loaded, index, canonicalize) }
         self.packs = sorted
         self.homes = homes.sorted()
@@ -90,7 +92,17 @@ package struct RuleSet: Sendable {
         unsortedRoots = builder.roots
         linkedRoots = builder.linkedRoots
         program = builder.program
+        definition = builder.definition
         digest = hash(sorted.flatMap(\.pack.digest.bytes))
+    }
+
+    /// Precedences without holes: an empty place in front of the others changes nothing about a scope.
+    private static func ranks(_ packs: [LoadedPack]) -> [Int: UInt16] {
+        var ranks: [Int: UInt16] = [:]
+        for pack in packs where ranks[pack.precedence] == nil {
+            ranks[pack.precedence] = UInt16(clamping: ranks.count)
+        }
+        return ranks
     }
 
     private static func checkNames(_ packs: [LoadedPack]) throws(RuleSetError) {
@@ -163,15 +175,18 @@ package struct RuleSet: Sendable {
 private struct RuleSetBuilder {
     let homes: [RawPath]
     let stateLimit: Int
+    let ranks: [Int: UInt16]
     var rules: [Rule] = []
     var roots: Set<RawPath> = []
     var linkedRoots: [LinkedRoot] = []
     var program = RuleProgram()
+    var definition: [ScopeRule] = []
     private var known: [RawPath: RawPath] = [:]
 
-    init(homes: [RawPath], stateLimit: Int) {
+    init(homes: [RawPath], stateLimit: Int, ranks: [Int: UInt16]) {
         self.homes = homes
         self.stateLimit = stateLimit
+        self.ranks = ranks
     }
 
     mutating func add(
@@ -189,6 +204,15 @@ private struct RuleSetBuilder {
                     severity: rule.severity,
                     nameOrder: pack,
                     isIgnored: rule.profile == .ignore
+                )
+            )
+            definition.append(
+                ScopeRule(
+                    id: rule.id,
+                    pack: loaded.pack.name,
+                    precedence: ranks[loaded.precedence] ?? 0,
+                    severity: rule.severity,
+                    profile: rule.profile
                 )
             )
             for glob in globs.watch { try add(glob, .watch, index, canonicalize) }
@@ -213,6 +237,7 @@ private struct RuleSetBuilder {
                 }
             }
             program.add(canonical.nodes, role, rule: rule, text: glob.text)
+            definition[rule].add(GlobNode.text(canonical.nodes), role)
             guard program.automaton.count <= stateLimit else { throw .tooLarge(limit: stateLimit) }
         }
     }

@@ -48,6 +48,8 @@ package struct Acceptance<Tree: FileTree>: Sendable {
         package var items: [AcceptReport.Item] = []
         /// The new record of each path; nil takes it out.
         package var changes: [RawPath: Record?] = [:]
+        /// Of these, what should not exist.
+        package var presentAbsent: Set<RawPath> = []
         /// Rows that need no record: what was undone or passed by.
         package var acknowledged: [Int64] = []
     }
@@ -56,6 +58,7 @@ package struct Acceptance<Tree: FileTree>: Sendable {
         var plan = Plan()
         var examiner = Examiner(tree: tree, clock: clock)
         let standing = try history.allStanding()
+        var links: Set<RawPath> = []
         for item in standing where selection.selects(item) {
             guard let finding = try history.finding(item.seq) else { continue }
             guard item.isCurrent else {
@@ -64,6 +67,8 @@ package struct Acceptance<Tree: FileTree>: Sendable {
                 continue
             }
             let refusal = try take(item, finding, &plan, &examiner)
+            let was = finding.before?.type == .link || finding.after?.type == .link
+            if refusal == nil, was { links.insert(item.path) }
             plan.items.append(AcceptReport.Item(seq: item.seq, finding: finding, refusal: refusal))
         }
         for seq in selection.seqs.subtracting(standing.map(\.seq)).sorted() {
@@ -78,7 +83,31 @@ package struct Acceptance<Tree: FileTree>: Sendable {
             )
         }
         plan.items.sort { $0.seq < $1.seq }
+        try dropTargets(of: links, &plan)
         return plan
+    }
+
+    /// Where accepted links led before, and lead no more, is not followed any longer; unless another link leads there.
+    private func dropTargets(of links: Set<RawPath>, _ plan: inout Plan) throws(BaselineError) {
+        guard !links.isEmpty else { return }
+        let resolver = PathResolver(tree: tree)
+        let kept = Set(links.flatMap { resolver.resolve($0).all })
+        var stale: [RawPath: Record] = [:]
+        try baseline.forEachRecord { (view) throws(BaselineError) in
+            guard let via = view.via, links.contains(via), !kept.contains(view.path) else { return }
+            stale[view.path] = try view.decode()
+        }
+        guard !stale.isEmpty else { return }
+        for path in stale.keys { plan.changes[path] = .some(nil) }
+        try baseline.forEachRecord { (view) throws(BaselineError) in
+            let record = try view.decode()
+            guard record.state.attributes?.type == .link, !links.contains(record.path) else { return }
+            for path in resolver.resolve(record.path).all {
+                guard var target = stale.removeValue(forKey: path) else { continue }
+                target.via = record.path
+                plan.changes[path] = .some(target)
+            }
+        }
     }
 
     /// Nil where the change may be accepted; else why not.
@@ -115,6 +144,7 @@ package struct Acceptance<Tree: FileTree>: Sendable {
             return "it came back since it was last observed; run `millwarden check` and review it anew"
         }
         plan.changes[standing.path] = .some(record)
+        if record != nil, rules.isAbsent(standing.path) { plan.presentAbsent.insert(standing.path) }
         if let from = finding.from, finding.change == .moved, isGone(from, &examiner) {
             plan.changes[from] = .some(nil)
         }
@@ -139,7 +169,7 @@ package struct Acceptance<Tree: FileTree>: Sendable {
 
     /// Writes the new baseline beside the old one: every record of the old file but those of the plan.
     package func write(_ plan: Plan, to path: RawPath) throws(BaselineError) -> BaselineWriter {
-        try merge(baseline, with: plan.changes, to: path)
+        try merge(baseline, with: plan.changes, presentAbsent: plan.presentAbsent, to: path)
     }
 }
 
@@ -147,6 +177,7 @@ package struct Acceptance<Tree: FileTree>: Sendable {
 package func merge(
     _ baseline: BaselineReader,
     with changes: [RawPath: Record?],
+    presentAbsent: Set<RawPath> = [],
     to path: RawPath
 ) throws(BaselineError) -> BaselineWriter {
     let new = Set(changes.values.compactMap { $0?.rule }).subtracting(baseline.rules)
@@ -171,11 +202,20 @@ package func merge(
         let path = ordered[next]
         if let record = changes[path] ?? nil {
             var run = EncodedRun(directory: path.parent)
-            run.append(record, ruleIndex: index[record.rule] ?? 0)
+            run.append(
+                record,
+                ruleIndex: index[record.rule] ?? 0,
+                presentAbsent: presentAbsent.contains(path)
+            )
             try writer.append(run)
         }
         if let view = ahead, view.path == path { ahead = try cursor.next() }
         next += 1
     }
     return writer
+}
+
+extension Host.Resolution {
+    /// Every link on the way, and where it ends.
+    fileprivate var all: [RawPath] { hops + (final.map { [$0] } ?? []) }
 }

@@ -100,13 +100,16 @@ package struct Check<Tree: FileTree> {
         }
         let seen = Set(outcomes.map(\.path))
         let filter = RecordFilter(options)
+        var selection = Selection(rules)
         for standing in try history.allStanding() where standing.isCurrent {
-            guard !seen.contains(standing.path), result.hasSettled(standing.path),
+            let record = try baseline.record(for: standing.path)?.record
+            // What fell out of scope was not looked at: nothing about it is settled.
+            let decided = record.map { selection.rule(for: $0) } ?? selection.rule(for: standing.path)
+            guard decided != nil, !seen.contains(standing.path), result.hasSettled(standing.path),
                 filter.allows(path: standing.path, rule: standing.rule),
                 let rule = rules.rules.first(where: { $0.id == standing.rule })
             else { continue }
-            let state = try baseline.record(for: standing.path)?.record.state
-            outcomes.append(Outcome(path: standing.path, rule: rule, finding: nil, state: state))
+            outcomes.append(Outcome(path: standing.path, rule: rule, finding: nil, state: record?.state))
         }
         let recorder = Recorder(history: history)
         for start in stride(from: 0, to: outcomes.count, by: 1_024) {
@@ -148,46 +151,53 @@ package struct Check<Tree: FileTree> {
 
     /// Open gaps that touch what was checked; what the rules and the baseline disagree about is one of them.
     private func gaps(_ result: SurveyResult, _ options: SurveyOptions, canRecord: Bool) throws -> [Gap] {
-        var open = try history.openGaps().filter { gap in
-            guard options.isRestricted else { return true }
+        guard !options.isRestricted else {
             let filter = RecordFilter(options)
-            return gap.scope.isEmpty || gap.scope.contains { filter.touches($0) }
+            return try history.openGaps().filter { gap in
+                gap.scope.isEmpty || gap.scope.contains { filter.touches($0) }
+            }
         }
-        guard !options.isRestricted else { return open }
-        var detail: String?
-        if result.fallenOut > 0 {
-            detail = "\(result.fallenOut) recorded paths are selected by no rule any more"
-        } else if result.unbaselined > 0 {
-            detail = "\(result.unbaselined) paths are selected by rules that the baseline was not made with"
-        }
-        open = try settle(.scope, detail, open, canRecord: canRecord)
+        let open = try scopeGaps(result, canRecord: canRecord)
         let anchor =
             isAnchorMissing
             ? "the history knows no approval of this baseline: it was deleted or begun anew" : nil
         return try settle(.history, anchor, open, canRecord: canRecord)
     }
 
-    /// Opens a gap of the reason where there is something to say and none is open; closes it where there is nothing.
+    /// What the rules and the approved scope disagree about is one gap; it closes where they agree again.
+    private func scopeGaps(_ result: SurveyResult, canRecord: Bool) throws -> [Gap] {
+        let difference = ScopeDifference(baseline: baseline, rules: rules)
+        let time = clock()
+        if canRecord {
+            try difference.settleGap(
+                unbaselined: result.unbaselined,
+                fallenOut: result.fallenOut,
+                in: history,
+                at: time
+            )
+            return try history.openGaps()
+        }
+        let others = try history.openGaps().filter { $0.reason != .scope }
+        guard difference.isThere else { return others }
+        let detail = difference.detail(unbaselined: result.unbaselined, fallenOut: result.fallenOut)
+        return others
+            + [Gap(id: 0, reason: .scope, scope: difference.roots, opened: time, detail: detail)]
+    }
+
+    /// Opens a gap of the reason where there is something to say and none is open.
     private func settle(_ reason: Gap.Reason, _ detail: String?, _ open: [Gap], canRecord: Bool) throws
         -> [Gap]
     {
-        let known = open.filter { $0.reason == reason }
+        guard let detail, !open.contains(where: { $0.reason == reason }) else { return open }
         let time = clock()
-        if let detail, known.isEmpty {
-            guard canRecord else {
-                return open + [Gap(id: 0, reason: reason, scope: rules.roots, opened: time, detail: detail)]
-            }
-            let roots = rules.roots
-            let (gap, _) = try history.write { (transaction) throws(HistoryError) in
-                try transaction.openGap(reason, scope: roots, at: time, detail: detail)
-            }
-            return open + [gap]
+        guard canRecord else {
+            return open + [Gap(id: 0, reason: reason, scope: rules.roots, opened: time, detail: detail)]
         }
-        guard detail == nil, !known.isEmpty, reason == .scope, canRecord else { return open }
-        try history.write { (transaction) throws(HistoryError) in
-            for gap in known { try transaction.closeGap(gap.id, found: 0, at: time) }
+        let roots = rules.roots
+        let (gap, _) = try history.write { (transaction) throws(HistoryError) in
+            try transaction.openGap(reason, scope: roots, at: time, detail: detail)
         }
-        return open.filter { $0.reason != reason }
+        return open + [gap]
     }
 
     private func summarize(_ result: SurveyResult, _ options: CheckOptions, _ report: inout CheckReport) {

@@ -54,12 +54,23 @@ package struct Creation<Tree: FileTree>: Sendable {
     }
 
     /// The records of every hop and final target of the given links that no rule selects by itself.
-    package func linkedRecords(_ links: [Link], _ result: inout CreationResult) -> [Record] {
+    ///
+    /// - Parameters:
+    ///   - links: Where they begin.
+    ///   - includingRoots: Whether the literal directories of rules that are reached through links count as such.
+    ///   - result: Takes the counts, and what could not be examined.
+    /// - Returns: The records, sorted by path.
+    package func linkedRecords(
+        _ links: [Link],
+        includingRoots: Bool = true,
+        _ result: inout CreationResult
+    ) -> [Record] {
         var examiner = Examiner(tree: tree, clock: clock)
         let resolver = PathResolver(tree: tree)
         var matcher = rules.matcher()
         var records: [RawPath: Record] = [:]
-        for link in links + rules.linkedRoots.map({ Link(path: $0.path, rule: $0.rule) }) {
+        let roots = includingRoots ? rules.linkedRoots.map { Link(path: $0.path, rule: $0.rule) } : []
+        for link in links + roots {
             let rule = rules.rules[link.rule]
             let resolution = resolver.resolve(link.path)
             var paths = resolution.hops

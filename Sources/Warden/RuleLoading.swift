@@ -27,6 +27,11 @@ package struct LoadedRules: Sendable {
 
     /// The packs that are on, sorted by name.
     package var packsOn: [String] { states.filter(\.isOn).map(\.name).sorted() }
+
+    /// The scope as an approval signs it.
+    package var scope: Scope {
+        Scope(rules: set.digest, packs: packsOn, homes: set.homes, definition: set.definition)
+    }
 }
 
 /// Why there are no rules to work with.

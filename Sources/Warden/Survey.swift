@@ -20,6 +20,8 @@ package struct SurveyOptions: Sendable {
     package var gap: Int64?
     /// Logs that grew since the baseline: `History.grownLogs`.
     package var grownLogs: [RawPath: Standing] = [:]
+    /// What came into scope and fell out of it is listed, not only counted.
+    package var listsScope = false
 
     package init() {}
 
@@ -44,10 +46,13 @@ package struct SurveyResult: Sendable {
     package var bytes: UInt64 = 0
     /// Recorded as unexamined when the baseline was made.
     package var unexamined: [RawPath] = []
-    /// Selected by rules that are not those of the baseline: nobody approved anything about them yet.
+    /// In scope now, but not when the baseline was approved: nobody approved anything about them yet.
     package var unbaselined = 0
-    /// Recorded, but selected by no rule any more.
+    /// Recorded, but in scope no more.
     package var fallenOut = 0
+    /// The records of what came into scope, and what fell out of it, where the options ask for them.
+    package var incoming: [Record] = []
+    package var outgoing: [Record] = []
     package var notEntered: [RawPath: String] = [:]
 
     package init() {}
@@ -109,21 +114,15 @@ package struct Survey<Tree: FileTree>: Sendable {
     ///   - options: What to look at.
     ///   - progress: Counts along.
     ///   - willList: Called on a worker's thread with each directory before it is listed, to arm a watch.
-    ///   - willExamine: Called with each path that is examined on its own, before it is.
     /// - Returns: What does not stand as recorded, and what could not be examined.
     /// - Throws: `BaselineError` where a block of the baseline is damaged.
     package func run(
         _ options: SurveyOptions = SurveyOptions(),
         progress: SurveyProgress? = nil,
-        willList: (@Sendable (RawPath, borrowing OwnedDescriptor) -> Void)? = nil,
-        willExamine: ((Record) -> Void)? = nil
+        willList: (@Sendable (RawPath, borrowing OwnedDescriptor) -> Void)? = nil
     ) throws(BaselineError) -> SurveyResult {
         let shared = SurveyShared(
             rules: rules,
-            ruleIndex: Dictionary(
-                rules.rules.enumerated().map { ($1.id, $0) },
-                uniquingKeysWith: { first, _ in first }
-            ),
             baseline: baseline,
             isQuick: options.isQuick,
             filter: RecordFilter(options),
@@ -146,7 +145,7 @@ package struct Survey<Tree: FileTree>: Sendable {
                     shared: shared,
                     examiner: Examiner(tree: tree, clock: clock),
                     cursor: baseline.makeCursor(),
-                    matcher: rules.matcher()
+                    selection: Selection(rules)
                 )
             },
             emit: { collected.take($0) }
@@ -154,7 +153,7 @@ package struct Survey<Tree: FileTree>: Sendable {
         if let failure = shared.failure.withLock({ $0 }) { throw failure }
 
         collected.skip(to: bounds.upperBound)
-        try examineUnvisited(collected.unvisited, options, shared, &collected, willExamine)
+        try examineUnvisited(collected.unvisited, options, shared, &collected)
         return judge(collected, shared, options)
     }
 
@@ -170,12 +169,11 @@ package struct Survey<Tree: FileTree>: Sendable {
         _ ranges: [Range<Int>],
         _ options: SurveyOptions,
         _ shared: SurveyShared,
-        _ collected: inout Collector,
-        _ willExamine: ((Record) -> Void)?
+        _ collected: inout Collector
     ) throws(BaselineError) {
         guard !ranges.isEmpty else { return }
         var examiner = Examiner(tree: tree, clock: clock)
-        var matcher = rules.matcher()
+        var selection = Selection(rules)
         let filter = RecordFilter(options)
         for range in try filter.narrowed(ranges, baseline) {
             var cursor = baseline.makeCursor()
@@ -183,14 +181,11 @@ package struct Survey<Tree: FileTree>: Sendable {
             while cursor.ordinal < range.upperBound, let view = try cursor.next() {
                 let record = try view.decode()
                 guard filter.allows(record) else { continue }
-                willExamine?(record)
-                let decided = matcher.rule(for: record.path)
-                if record.via == nil, decided == nil {
-                    collected.fallenOut += 1
+                guard let ruleIndex = selection.rule(for: record) else {
+                    collected.fallenOut.append(record)
                     continue
                 }
-                let ruleIndex = decided ?? shared.ruleIndex[record.rule]
-                let rule = ruleIndex.map { rules.rules[$0] }
+                let rule = rules.rules[ruleIndex]
                 let examination = Examination(of: record.path, recorded: record, rule: rule, with: &examiner)
                 collected.take(examination, record: record, ruleIndex: ruleIndex)
             }
@@ -206,17 +201,17 @@ package struct Survey<Tree: FileTree>: Sendable {
         result.skipped = collected.skipped
         result.bytes = collected.bytes
         result.unexamined = collected.unexamined
-        result.fallenOut = collected.fallenOut
+        result.fallenOut = collected.fallenOut.count
+        if options.listsScope { result.outgoing = collected.fallenOut }
         result.notEntered = collected.notEntered
-        let baselineRules = Set(baseline.rules)
-        let sameScope = baseline.scope.rules == rules.digest
+        var question = ScopeDifference(baseline: baseline, rules: rules).makeQuestion()
         for difference in collected.differences {
-            guard let rule = difference.ruleIndex.map({ rules.rules[$0] }) else {
-                result.fallenOut += 1
-                continue
-            }
-            if difference.recorded == nil, !sameScope, !baselineRules.contains(rule.id) {
+            let rule = rules.rules[difference.ruleIndex]
+            if difference.recorded == nil, !question.wasInScope(difference.path, rule: rule.id) {
                 result.unbaselined += 1
+                if options.listsScope, let record = difference.record(under: rule) {
+                    result.incoming.append(record)
+                }
                 continue
             }
             let subject = Subject(
@@ -227,7 +222,8 @@ package struct Survey<Tree: FileTree>: Sendable {
                 touches: Touches(gap: options.gap),
                 via: difference.recorded?.via
             )
-            guard let finding = assess(subject) else { continue }
+            guard var finding = assess(subject) else { continue }
+            rules.noteAbsence(&finding)
             let state = difference.observation.attributes.map {
                 RecordedState.examined($0, isRacy: difference.isRacy)
             }
@@ -251,7 +247,6 @@ package struct Survey<Tree: FileTree>: Sendable {
 /// What the workers of one survey share.
 final class SurveyShared: Sendable {
     let rules: RuleSet
-    let ruleIndex: [RuleID: Int]
     let baseline: BaselineReader
     let isQuick: Bool
     let filter: RecordFilter
@@ -264,7 +259,6 @@ final class SurveyShared: Sendable {
 
     init(
         rules: RuleSet,
-        ruleIndex: [RuleID: Int],
         baseline: BaselineReader,
         isQuick: Bool,
         filter: RecordFilter,
@@ -273,7 +267,6 @@ final class SurveyShared: Sendable {
         progress: SurveyProgress?
     ) {
         self.rules = rules
-        self.ruleIndex = ruleIndex
         self.baseline = baseline
         self.isQuick = isQuick
         self.filter = filter
@@ -291,10 +284,42 @@ final class SurveyShared: Sendable {
 /// One path that does not stand as recorded, as a worker found it.
 struct Difference: Sendable {
     var path: RawPath
-    var ruleIndex: Int?
+    var ruleIndex: Int
     var recorded: Record?
     var observation: Observation
     var isRacy: Bool
+
+    /// The record that a path would get as it stands; nil where nothing does.
+    func record(under rule: Rule) -> Record? {
+        observation.attributes.map {
+            Record(path: path, state: .examined($0, isRacy: isRacy), rule: rule.id)
+        }
+    }
+}
+
+/// Which rule is in charge of a record: the one that selects its path, or the link whose hop or target it is.
+struct Selection: Sendable {
+    private var matcher: Matcher
+    private let indices: [RuleID: Int]
+
+    init(_ rules: RuleSet) {
+        matcher = rules.matcher()
+        indices = Dictionary(
+            rules.rules.enumerated().map { ($1.id, $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
+    }
+
+    /// Nil where the path is in scope no more.
+    ///
+    /// The hop or target of a link keeps its rule whatever became of the link: who turns a linked root into a directory
+    /// must not take the link's own record out of sight.
+    mutating func rule(for record: Record) -> Int? {
+        matcher.rule(for: record.path) ?? record.via.flatMap { _ in indices[record.rule] }
+    }
+
+    /// What a path is selected by, whether it is recorded or not.
+    mutating func rule(for path: RawPath) -> Int? { matcher.rule(for: path) }
 }
 
 /// Puts the outcomes of units together, in their order.
@@ -308,7 +333,7 @@ struct Collector: Sendable {
     var examined = 0
     var skipped = 0
     var bytes: UInt64 = 0
-    var fallenOut = 0
+    var fallenOut: [Record] = []
     var notEntered: [RawPath: String] = [:]
 
     init(next: Int) { self.next = next }
@@ -321,6 +346,7 @@ struct Collector: Sendable {
         differences.append(contentsOf: outcome.differences)
         errors.append(contentsOf: outcome.errors)
         unexamined.append(contentsOf: outcome.unexamined)
+        fallenOut.append(contentsOf: outcome.fallenOut)
         examined += outcome.examined
         skipped += outcome.skipped
         bytes += outcome.bytes
@@ -333,7 +359,7 @@ struct Collector: Sendable {
         next = ordinal
     }
 
-    mutating func take(_ examination: Examination, record: Record, ruleIndex: Int?) {
+    mutating func take(_ examination: Examination, record: Record, ruleIndex: Int) {
         switch examination {
         case .found(let examined):
             self.examined += 1

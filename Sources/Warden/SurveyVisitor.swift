@@ -11,6 +11,8 @@ struct UnitOutcome: Sendable {
     var differences: [Difference] = []
     var errors: [ExaminationError] = []
     var unexamined: [RawPath] = []
+    /// Records whose path is in scope no more.
+    var fallenOut: [Record] = []
     var examined = 0
     var skipped = 0
     var bytes: UInt64 = 0
@@ -69,16 +71,16 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
     let shared: SurveyShared
     var examiner: Examiner<Tree>
     var cursor: BaselineCursor
-    var matcher: Matcher
+    var selection: Selection
     /// The record that comes next, read ahead.
     private var ahead: RecordView?
     private var encoded: [UInt8] = []
 
-    init(shared: SurveyShared, examiner: Examiner<Tree>, cursor: BaselineCursor, matcher: Matcher) {
+    init(shared: SurveyShared, examiner: Examiner<Tree>, cursor: BaselineCursor, selection: Selection) {
         self.shared = shared
         self.examiner = examiner
         self.cursor = cursor
-        self.matcher = matcher
+        self.selection = selection
     }
 
     mutating func willList(_ directory: RawPath, _ descriptor: borrowing OwnedDescriptor) {
@@ -272,10 +274,12 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
     ) throws(BaselineError) {
         let record = try view.decode()
         guard shared.filter.allows(record) else { return }
-        let decided = matcher.rule(for: record.path)
-        let ruleIndex = decided ?? shared.ruleIndex[record.rule]
+        guard let ruleIndex = selection.rule(for: record) else {
+            outcome.fallenOut.append(record)
+            return
+        }
         let options = ExamineOptions(
-            for: ruleIndex.map { shared.rules.rules[$0] },
+            for: shared.rules.rules[ruleIndex],
             recorded: record.state.attributes
         )
         let examined: Examined?
@@ -287,16 +291,15 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         }
         if let examined {
             outcome.examined += 1
-            let isSelected = record.via != nil || decided != nil
-            if isSelected, case .unexamined = record.state {
+            if case .unexamined = record.state {
                 outcome.unexamined.append(record.path)
                 return
             }
-            if isSelected, record.state.attributes.map({ examined.attributes.equals($0) }) ?? false { return }
+            if record.state.attributes.map({ examined.attributes.equals($0) }) ?? false { return }
             outcome.differences.append(
                 Difference(
                     path: record.path,
-                    ruleIndex: isSelected ? ruleIndex : nil,
+                    ruleIndex: ruleIndex,
                     recorded: record,
                     observation: examined.observation,
                     isRacy: examined.isRacy

@@ -4,6 +4,22 @@ package import Ledger
 package import RulePacks
 import Synchronization
 
+/// What a reload reads anew.
+package struct WatchConfiguration: Sendable {
+    package var rules: RuleSet
+    package var trusted: [PublicKey]
+    package var catchUpIsFull: Bool
+    /// Why each pack is on or off, for `status`.
+    package var packs: [PackState]
+
+    package init(rules: RuleSet, trusted: [PublicKey], catchUpIsFull: Bool, packs: [PackState] = []) {
+        self.rules = rules
+        self.packs = packs
+        self.trusted = trusted
+        self.catchUpIsFull = catchUpIsFull
+    }
+}
+
 /// What the service is made of.
 package struct WatchSetup: Sendable {
     package var rules: RuleSet
@@ -18,6 +34,8 @@ package struct WatchSetup: Sendable {
     /// Boot time in nanoseconds.
     package var bootClock: @Sendable () -> Int64
     package var timing = Settle.Timing()
+    /// Reads configuration and rules anew, given the packs of the baseline in force: a pack once on stays on.
+    package var configure: (@Sendable ([String]) throws -> WatchConfiguration)?
 
     package init(
         rules: RuleSet,
@@ -71,7 +89,10 @@ package final class Watcher<Tree: FileTree> {
     var rules: RuleSet { setup.rules }
     var matcher: Matcher
     /// Some rule looks at the names in a directory.
-    let hasNameRules: Bool
+    var hasNameRules: Bool
+    /// What the rules in force and the approved scope disagree about.
+    var difference: ScopeDifference
+    var question: ScopeDifference.Question
     var baseline: BaselineReader
     var cursor: BaselineCursor
     var examiner: Examiner<Tree>
@@ -82,6 +103,12 @@ package final class Watcher<Tree: FileTree> {
     var linked: [RawPath: Record] = [:]
     /// Their directories, up to the root.
     var linkedDirectories: Set<RawPath> = []
+    /// Paths to be examined in the next turn although nothing was seen to happen to them.
+    var unexamined: [RawPath] = []
+    /// Configuration and rules are to be read anew.
+    var wantsReload = false
+    /// Why the rules in force are not those on disk.
+    var ruleTrouble: String?
     /// Paths that differ from the baseline and were reported.
     var reported: Set<RawPath> = []
     /// Open gaps of the reason `unreadable`, by path.
@@ -125,6 +152,8 @@ package final class Watcher<Tree: FileTree> {
         self.cursor = baseline.makeCursor()
         self.examiner = Examiner(tree: tree, clock: setup.clock)
         self.hasNameRules = setup.rules.rules.contains { $0.profile == .directory }
+        self.difference = ScopeDifference(baseline: baseline, rules: setup.rules)
+        self.question = difference.makeQuestion()
         self.settle = Settle(timing: setup.timing)
         self.pulse = Pulse(directory: setup.stateDirectory, interval: manager.watchdogInterval)
     }
@@ -145,7 +174,7 @@ package final class Watcher<Tree: FileTree> {
                     try stop(signal.name)
                     return signal.name
                 }
-                try reload()
+                wantsReload = true
             }
             bell.clear()
             try turn()
@@ -157,6 +186,18 @@ package final class Watcher<Tree: FileTree> {
         takeEvents()
         let now = setup.bootClock()
         if let retryAt, retryAt <= now { try retry(now) }
+        if wantsReload && retryAt == nil {
+            try tolerating(now) {
+                try reload()
+            } orElse: {
+                wantsReload = true
+            }
+        }
+        if !unexamined.isEmpty {
+            let paths = unexamined
+            unexamined = []
+            try examine(paths.map { Settled(path: $0, touches: .none, isOpen: false, wasHeld: true) })
+        }
         let due = settle.take(at: now)
         try examine(due.paths)
         for directory in due.directories {
@@ -263,7 +304,7 @@ package final class Watcher<Tree: FileTree> {
                 try transaction.closeGap(gap.id, found: found, at: time)
             }
             delayed = nil
-            board.noteTrouble(nil)
+            board.noteTrouble(ruleTrouble)
             ring()
         } orElse: {
         }

@@ -20,7 +20,8 @@ extension Watcher {
     private func take(_ event: InotifyEvent, at moment: Int64) {
         if event.watch == stateWatch {
             takeState(event)
-            return
+            // The kernel gives a directory one watch: this one may be in scope as well.
+            guard table.withLock({ $0.path(of: event.watch) }) != nil else { return }
         }
         if event.mask.contains(.ignored) {
             if let lost = table.withLock({ $0.ignored(event.watch) }) {
@@ -99,7 +100,7 @@ extension Watcher {
     }
 
     /// The rule looks at the names in a directory, and not at what they stand for.
-    private func countsNames(_ rule: Int?) -> Bool {
+    func countsNames(_ rule: Int?) -> Bool {
         rule.map { rules.rules[$0].profile == .directory } ?? false
     }
 

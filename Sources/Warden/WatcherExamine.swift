@@ -42,6 +42,8 @@ extension Watcher {
     private func outcome(of settled: Settled, moved: inout Set<RawPath>) throws -> Outcome? {
         let recorded = try baseline.record(for: settled.path, with: &cursor)
         guard let rule = rule(for: settled.path, recorded: recorded) else { return nil }
+        // In scope, but nobody approved that yet: the gap that is open counts it.
+        if recorded == nil, !question.wasInScope(settled.path, rule: rule.id) { return nil }
         let grown =
             rule.profile == .appendOnly
             ? LastObserved(try setup.history.currentStanding(settled.path), rule: rule) : nil
@@ -83,6 +85,10 @@ extension Watcher {
             finding?.before = origin.state.attributes
             moved.insert(origin.path)
         }
+        if var noted = finding {
+            rules.noteAbsence(&noted)
+            finding = noted
+        }
         if finding?.change.isPassing ?? false, touches.writes == 0, try isReturn(settled) { return nil }
         // What equals the baseline is not urgent: more of the same story may follow, and becomes one row with it.
         if finding?.change.isPassing ?? true, !settled.wasHeld, recorded != nil, settled.touches != .none {
@@ -115,7 +121,9 @@ extension Watcher {
 
     private func rule(for path: RawPath, recorded: Record?) -> Rule? {
         if let index = step(path).rule { return rules.rules[index] }
-        return recorded.flatMap { record in rules.rules.first { $0.id == record.rule } }
+        // What no rule selects is in scope as the hop or target of a link only.
+        guard let recorded, recorded.via != nil else { return nil }
+        return rules.rules.first { $0.id == recorded.rule }
     }
 
     // MARK: gaps
@@ -222,6 +230,7 @@ extension Watcher {
             gap = down.id
             ring()
         }
+        _ = try followLinks()
         var options = SurveyOptions()
         options.isQuick = !setup.catchUpIsFull
         options.jobs = setup.jobs
@@ -260,32 +269,28 @@ extension Watcher {
             options,
             willList: { directory, descriptor in
                 watcher.value.arm(directory, descriptor, inotify: inotify, mask: .scope)
-            },
-            willExamine: { record in
-                if record.via != nil { self.follow(record) }
             }
         )
         try openUnreadable(result.errors)
+        if options.subtree == nil { try settleScope(result) }
         return try record(result, options)
-    }
-
-    /// The hop or target of a link: its directory is watched for this one name, and so are all above it.
-    private func follow(_ record: Record) {
-        linked[record.path] = record
-        var directory = record.path
-        repeat {
-            directory = directory.parent
-            linkedDirectories.insert(directory)
-            guard table.withLock({ $0.watch(for: directory) }) == nil else { continue }
-            guard let descriptor = try? tree.openDirectory(directory) else { continue }
-            watch(directory, descriptor)
-        } while !directory.isRoot
     }
 
     private func openUnreadable(_ errors: [ExaminationError]) throws {
         for error in errors where unreadable[error.path] == nil {
             try openUnreadable(error.path, error.failure)
         }
+    }
+
+    /// What the rules and the approved scope disagree about is one open gap.
+    private func settleScope(_ result: SurveyResult) throws {
+        let isNew = try difference.settleGap(
+            unbaselined: result.unbaselined,
+            fallenOut: result.fallenOut,
+            in: setup.history,
+            at: setup.clock()
+        )
+        if isNew { ring() }
     }
 
     private func record(_ result: SurveyResult, _ options: SurveyOptions) throws -> Int {

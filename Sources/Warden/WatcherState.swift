@@ -26,20 +26,21 @@ extension Watcher {
     }
 
     /// Somebody approved changes: the new baseline is what is compared with from now on.
+    ///
+    /// Where another scope was approved, the rules are read anew and everything is examined: what came into scope may
+    /// have changed between its approval and this moment.
     private func takeBaseline() {
         do {
             let opened = try setup.store.open(history: setup.history, trusting: setup.trusted)
+            if opened.reader.scope != baseline.scope { wantsReload = true }
             baseline = opened.reader
             cursor = baseline.makeCursor()
+            compareScope()
             reported = Set(try setup.history.allStanding().filter(\.isCurrent).map(\.path))
-            board.noteScope(
-                baseline: baseline.summary,
-                packs: baseline.scope.packs,
-                rules: rules.rules.count
-            )
-            manager.status(
-                "watching \(table.withLock { $0.count }) directories, \(baseline.summary.entries) paths"
-            )
+            unexamined.append(contentsOf: try followLinks())
+            dropUnneeded()
+            noteScope()
+            manager.status(watching)
         } catch {
             board.noteTrouble("the new baseline is not used: \(error)")
             try? append(
@@ -53,14 +54,35 @@ extension Watcher {
         }
     }
 
-    /// SIGHUP: everything in scope is watched and examined anew, without taking a watch away before.
+    func compareScope() {
+        difference = ScopeDifference(baseline: baseline, rules: rules)
+        question = difference.makeQuestion()
+    }
+
+    private func noteScope() {
+        board.noteScope(baseline: baseline.summary, packs: rules.packNames, rules: rules.rules.count)
+    }
+
+    private var watching: String {
+        "watching \(table.withLock { $0.count }) directories, \(baseline.summary.entries) paths"
+    }
+
+    /// SIGHUP: configuration and rules are read anew, everything in scope is watched and examined.
+    ///
+    /// No moment is blind: what happened so far is taken in under the rules it happened under, the survey adds every
+    /// watch that is new, and only then those go that nothing needs any more. Rules that cannot be loaded leave those
+    /// in force as they are.
     func reload() throws {
         manager.reloading()
+        takeEvents()
         takeBaseline()
+        wantsReload = false
+        try configure()
         var options = SurveyOptions()
         options.isQuick = true
         options.jobs = setup.jobs
         _ = try survey(options)
+        dropUnneeded()
         try reportUnwatched()
         let count = table.withLock { $0.count }
         try append(
@@ -75,7 +97,76 @@ extension Watcher {
                 )
             )
         )
-        manager.ready(status: "watching \(count) directories, \(baseline.summary.entries) paths")
+        noteScope()
+        manager.ready(status: watching)
+    }
+
+    private func configure() throws {
+        guard let configure = setup.configure else { return }
+        let new: WatchConfiguration
+        do {
+            new = try configure(baseline.scope.packs)
+        } catch {
+            let reason = "\(error)".split(separator: "\n").joined(separator: "; ")
+            let message = "the rules could not be taken up, those in force stay: \(reason)"
+            ruleTrouble = message
+            board.noteTrouble(message)
+            try append(.selfProtection(SelfEvent(message: message)))
+            return
+        }
+        if ruleTrouble != nil { board.noteTrouble(nil) }
+        ruleTrouble = nil
+        setup.rules = new.rules
+        setup.trusted = new.trusted
+        setup.catchUpIsFull = new.catchUpIsFull
+        matcher = rules.matcher()
+        hasNameRules = rules.rules.contains { $0.profile == .directory }
+        board.noteRules(rules.digest, new.packs)
+        compareScope()
+    }
+
+    // MARK: what has to be watched
+
+    /// Follows the hops and targets of links, which no rule selects by itself, as the baseline has them.
+    ///
+    /// - Returns: Those that were not followed before.
+    /// - Throws: `BaselineError` where a block is damaged.
+    func followLinks() throws(BaselineError) -> [RawPath] {
+        let before = linked
+        linked = [:]
+        linkedDirectories = []
+        try baseline.forEachRecord { (view) throws(BaselineError) in
+            if view.via != nil { follow(try view.decode()) }
+        }
+        return linked.keys.filter { before[$0] == nil }.sorted()
+    }
+
+    /// The hop or target of a link: its directory is watched for this one name, and so are all above it.
+    private func follow(_ record: Record) {
+        linked[record.path] = record
+        var directory = record.path
+        repeat {
+            directory = directory.parent
+            linkedDirectories.insert(directory)
+            guard table.withLock({ $0.watch(for: directory) }) == nil else { continue }
+            guard let descriptor = try? tree.openDirectory(directory) else { continue }
+            watch(directory, descriptor)
+        } while !directory.isRoot
+    }
+
+    /// Gives up the watches of directories in which nothing is in scope any more.
+    private func dropUnneeded() {
+        let needless = table.withLock { Array($0.directories) }.filter { !isNeeded($0) }
+        for directory in needless {
+            for watch in table.withLock({ $0.remove(subtree: directory) }) where watch != stateWatch {
+                inotify.remove(watch)
+            }
+        }
+    }
+
+    private func isNeeded(_ directory: RawPath) -> Bool {
+        let step = step(directory)
+        return step.below != nil || linkedDirectories.contains(directory) || countsNames(step.rule)
     }
 }
 

@@ -66,7 +66,7 @@ struct BaselineCreate: ParsableCommand {
         let manifest = BaselineManifest(
             generation: try store.nextGeneration(after: previous, history: history),
             created: Session.clock(),
-            scope: Scope(rules: rules.set.digest, packs: rules.packsOn, homes: rules.set.homes),
+            scope: rules.scope,
             hostName: host.name,
             machineID: host.machineID,
             historyID: history.id
@@ -171,13 +171,12 @@ struct BaselineShow: ParsableCommand {
             switch global.format {
             case .text: say(record.text(TextStyle.terminal))
             case .json: say(record.json.pretty)
-            case .jsonl: say(record.json.compact)
+            default: say(record.json.compact)
             }
             return
         }
         switch global.format {
         case .text: try list(reader) { "\($0.path)" }
-        case .jsonl: try list(reader) { $0.json.compact }
         case .json:
             var object = JSONObject()
             object.append("schema", .string("millwarden.baseline/1"))
@@ -185,6 +184,7 @@ struct BaselineShow: ParsableCommand {
             say(JSON.object(object).compact.dropLast() + ",\"records\":[")
             try list(reader, separator: ",") { $0.json.compact }
             say("]}")
+        default: try list(reader) { $0.json.compact }
         }
     }
 
@@ -244,7 +244,8 @@ struct BaselineAccept: ParsableCommand {
         abstract: "Makes reviewed changes part of the baseline.",
         discussion: """
             What is accepted is what was last observed; a path that differs from that by now is refused. Changes that \
-            left nothing on disk are acknowledged.
+            left nothing on disk are acknowledged. With --scope it is the scope that is approved: what came into it is \
+            recorded as it stands, what fell out is dropped, and every other record stays as it is.
             """
     )
     @OptionGroup var global: GlobalOptions
@@ -259,14 +260,17 @@ struct BaselineAccept: ParsableCommand {
         help: ArgumentHelp("Changes by their row in the history.", valueName: "n")
     )
     var seq: [Int64] = []
+    @Flag(help: "What the rules select now, where that is not what was approved.")
+    var scope = false
     @Option(help: ArgumentHelp("Why; it goes on record.", valueName: "text"))
     var reason: String
     @Flag(help: "Show what would be accepted, and change nothing.")
     var dryRun = false
 
     func validate() throws {
-        if all == !(path.isEmpty && rule.isEmpty && seq.isEmpty) {
-            throw ValidationError("say what to accept: --all, or some of --path, --rule and --seq")
+        let isChosen = !(path.isEmpty && rule.isEmpty && seq.isEmpty)
+        if [all, isChosen, scope].count(where: { $0 }) != 1 {
+            throw ValidationError("say what to accept: --all, or some of --path, --rule and --seq, or --scope")
         }
         if reason.allSatisfy(\.isWhitespace) {
             throw ValidationError("--reason must say something; it goes on record")
@@ -279,6 +283,14 @@ struct BaselineAccept: ParsableCommand {
         let history = try session.openHistory()
         let opened = try session.openBaseline(history)
         let rules = try session.loadRules(baselinePacks: opened.reader.scope.packs)
+        let acceptance = Acceptance(
+            tree: KernelTree(),
+            rules: rules.set,
+            history: history,
+            baseline: opened.reader,
+            clock: Session.clock
+        )
+        guard !scope else { return try acceptScope(acceptance, rules, opened.reader, history, session) }
         var selection = AcceptSelection()
         selection.all = all
         selection.paths = try path.map { try pathGlob($0, option: "--path") }
@@ -291,13 +303,6 @@ struct BaselineAccept: ParsableCommand {
                 "row \(first) of the history is not a change; `millwarden history list --event change` names them"
             )
         }
-        let acceptance = Acceptance(
-            tree: KernelTree(),
-            rules: rules.set,
-            history: history,
-            baseline: opened.reader,
-            clock: Session.clock
-        )
         let plan = try acceptance.plan(selection)
         var baseline: BaselineSummary?
         let refused = plan.items.filter { $0.refusal != nil }
@@ -310,22 +315,61 @@ struct BaselineAccept: ParsableCommand {
         if !refused.isEmpty { throw CommandFailure(ExitStatus.damagedData) }
     }
 
+    /// Approves what the rules select now.
+    private func acceptScope(
+        _ acceptance: Acceptance<KernelTree>,
+        _ rules: LoadedRules,
+        _ reader: BaselineReader,
+        _ history: History,
+        _ session: Session
+    ) throws {
+        let meter = ProgressMeter(total: nil)
+        let planned: Acceptance<KernelTree>.ScopePlan
+        do {
+            planned = try acceptance.planScope(
+                packs: rules.packsOn,
+                jobs: processorCount(),
+                progress: meter.progress
+            )
+        } catch {
+            meter.finish()
+            throw error
+        }
+        meter.finish()
+        var baseline: BaselineSummary?
+        if !dryRun && planned.isNeeded {
+            baseline = try carryOut(planned.plan, acceptance, reader, history, session, (planned.report, rules.scope))
+            publishOnce(history, session.stateDirectory)
+        }
+        let report = AcceptReport(
+            items: [],
+            scope: planned.report,
+            baseline: baseline,
+            isDryRun: dryRun,
+            reason: reason
+        )
+        say(global.format == .json ? report.json.pretty : report.text(TextStyle.terminal))
+        if !planned.report.unexamined.isEmpty { throw CommandFailure(ExitStatus.incomplete) }
+    }
+
     private func carryOut(
         _ plan: Acceptance<KernelTree>.Plan,
         _ acceptance: Acceptance<KernelTree>,
         _ reader: BaselineReader,
         _ history: History,
-        _ session: Session
+        _ session: Session,
+        _ approved: (report: ScopeApproval, scope: Scope)? = nil
     ) throws -> BaselineSummary? {
-        let accepted = plan.items.map(\.seq)
+        let accepted = plan.items.map(\.seq) + (approved?.report.dropped ?? [])
         var summary = reader.summary
         var proposal: BaselineWriter?
-        if !plan.changes.isEmpty {
+        if !plan.changes.isEmpty || approved != nil {
             let key = try session.keys.signingKey(.baseline)
             let writer = try acceptance.write(plan, to: session.store.temporaryPath())
             var manifest = reader.manifest
             manifest.generation = try session.store.nextGeneration(after: reader.summary, history: history)
             manifest.created = Session.clock()
+            if let approved { manifest.scope = approved.scope }
             summary = try writer.finish(manifest, key: key)
             proposal = writer
         }
@@ -336,7 +380,10 @@ struct BaselineAccept: ParsableCommand {
             uid: Int64(getuid()),
             loginuid: SystemClock.loginUID(),
             accepted: accepted,
-            paths: plan.changes.count
+            paths: plan.changes.count,
+            scope: approved.map {
+                .init(incoming: $0.report.incomingCount, outgoing: $0.report.outgoingCount)
+            }
         )
         let time = Session.clock()
         guard let proposal else {

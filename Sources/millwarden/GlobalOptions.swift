@@ -3,11 +3,14 @@ import CLinux
 import Host
 import Integrity
 import Ledger
+import Reporting
 import RulePacks
 import Warden
 
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
     case text, json, jsonl
+    /// Only of `history export`.
+    case ecs, ocsf, cef
 }
 
 /// The options that every subcommand takes.
@@ -40,7 +43,9 @@ struct GlobalOptions: ParsableArguments {
     )
     var stateDir: ByteArgument?
 
-    @Option(help: ArgumentHelp("text, json or jsonl.", valueName: "format"))
+    @Option(
+        help: ArgumentHelp("text, json or jsonl; ecs, ocsf or cef for history export.", valueName: "format")
+    )
     var format: OutputFormat = .text
 
     /// A format that the command does not have is a usage error.
@@ -53,6 +58,12 @@ struct GlobalOptions: ParsableArguments {
             )
         }
     }
+}
+
+/// A directory by the path that no link leads to, so that one place has one name.
+func realDirectory(_ path: RawPath) -> RawPath {
+    let resolver = PathResolver(tree: KernelTree())
+    return resolver.resolve(path).final ?? resolver.canonical(path)
 }
 
 /// What a command works with: the configuration, and the places that follow from it and the options.
@@ -188,6 +199,7 @@ extension CommandFailure {
             self.init(error.isInputOutput ? ExitStatus.io : ExitStatus.noTrustAnchor, error.description)
         case let error as HistoryError: self.init(error.exitStatus, error.description)
         case let error as KeyError: self.init(ExitStatus.noTrustAnchor, error.description)
+        case let error as JournalReadError: self.init(error.exitStatus, error.description)
         case let error as Errno:
             let status = error == .access || error == .permission ? ExitStatus.noPermission : ExitStatus.io
             self.init(status, error.description)

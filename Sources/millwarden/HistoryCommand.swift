@@ -1,16 +1,15 @@
 import ArgumentParser
+import CLinux
 import Host
 import Integrity
 import Ledger
 import Reporting
-import RulePacks
-import Warden
 
 struct HistoryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "history",
         abstract: "The record of every change, verdict, approval and gap.",
-        subcommands: [HistoryList.self, HistoryShow.self, HistoryVerify.self]
+        subcommands: [HistoryList.self, HistoryShow.self, HistoryVerify.self, HistoryExport.self]
     )
 }
 
@@ -20,88 +19,26 @@ struct HistoryList: ParsableCommand {
         abstract: "Lists rows, oldest first."
     )
     @OptionGroup var global: GlobalOptions
+    @OptionGroup var selection: HistorySelection
     @Option(
-        help: ArgumentHelp("Not before: RFC 3339, a date, or a span such as 2h (ago).", valueName: "time")
-    )
-    var since: String?
-    @Option(help: ArgumentHelp("Not after: RFC 3339, a date, or a span such as 2h (ago).", valueName: "time"))
-    var until: String?
-    @Option(
-        parsing: .upToNextOption,
-        help: ArgumentHelp("Only these paths and what is below them.", valueName: "glob")
-    )
-    var path: [ByteArgument] = []
-    @Option(parsing: .upToNextOption, help: ArgumentHelp("Only changes under these rules.", valueName: "id"))
-    var rule: [String] = []
-    @Option(help: ArgumentHelp("Only changes at least this severe.", valueName: "severity"))
-    var severity: SeverityArgument?
-    @Option(
-        parsing: .upToNextOption,
-        help: ArgumentHelp("unauthorized, authorized or expected.", valueName: "verdict")
-    )
-    var verdict: [String] = []
-    @Option(
-        parsing: .singleValue,
         help: ArgumentHelp(
-            "change, resolved, gap, start, stop, reload, check, baseline or self.",
-            valueName: "event"
+            "What a journal holds instead, of every host in it; without a directory, this host's own.",
+            discussion: "The directory of *.journal files that systemd-journal-remote wrote.",
+            valueName: "dir"
         )
     )
-    var event: [String] = []
-    @Option(name: .shortAndLong, help: ArgumentHelp("Only the newest so many.", valueName: "n"))
-    var lines: Int?
+    var journal: ByteArgument?
 
     func run() throws {
         try global.require(.text, .jsonl)
-        let session = try Session(global)
-        let history = try session.openHistoryForReading()
-        var filter = HistoryFilter()
-        filter.since = try since.map { try moment($0, "--since") }
-        filter.until = try until.map { try moment($0, "--until") }
-        filter.rules = Set(rule)
-        filter.minimumSeverity = severity?.severity
-        filter.verdicts = Set(try verdict.map(parseVerdict))
-        filter.events = Set(try event.map(parseEvent))
-        let globs = try path.map { try pathGlob($0, option: "--path") }
-        if !globs.isEmpty { filter.path = { path in globs.contains { $0.covers(path) } } }
+        if let journal {
+            return try listJournal(JournalPlace(journal), selection, isJSON: global.format == .jsonl)
+        }
+        let history = try Session(global).openHistoryForReading()
         let style = TextStyle.terminal
-        let show = { (entry: Entry) in
+        try selection.forEach(history) { entry in
             say(global.format == .jsonl ? entry.json.compact : historyLine(for: entry, style: style))
         }
-        if let lines {
-            filter.limit = lines
-            filter.isNewestFirst = true
-            for entry in try history.entries(filter).reversed() { show(entry) }
-        } else {
-            try history.forEachEntry(filter) { (entry) throws(HistoryError) in
-                show(entry)
-                return true
-            }
-        }
-    }
-
-    private func parseVerdict(_ name: String) throws -> Verdict {
-        guard let verdict = Verdict(name: name) else {
-            throw CommandFailure(ExitStatus.usage, "--verdict takes unauthorized, authorized or expected")
-        }
-        return verdict
-    }
-
-    private func parseEvent(_ name: String) throws -> String {
-        let known = ["change", "resolved", "gap", "start", "stop", "reload", "check", "baseline", "self"]
-        guard known.contains(name) else {
-            throw CommandFailure(ExitStatus.usage, "--event takes one of \(known.joined(separator: ", "))")
-        }
-        return name
-    }
-
-    private func moment(_ text: String, _ option: String) throws -> Timestamp {
-        if let time = Timestamp(rfc3339: text) ?? Timestamp(rfc3339: text + "T00:00:00Z") { return time }
-        if let span = parseDuration(text) { return Session.clock().adding(nanoseconds: -span) }
-        throw CommandFailure(
-            ExitStatus.usage,
-            "\(option) takes a time such as 2026-03-01T10:00:00Z, a date, or a span such as 2h"
-        )
     }
 }
 
@@ -126,7 +63,7 @@ struct HistoryShow: ParsableCommand {
         switch global.format {
         case .text: say(historyText(for: entry, style: TextStyle.terminal), terminator: "")
         case .json: say(entry.json.pretty)
-        case .jsonl: say(entry.json.compact)
+        default: say(entry.json.compact)
         }
     }
 }
@@ -135,14 +72,92 @@ struct HistoryVerify: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Recomputes the chain over every row.",
-        discussion: "Exit status: 0, or 1 with the first row that is altered, missing or out of order."
+        discussion: """
+            Exit status: 0, or 1 with the first row that is altered, missing or out of order. With --against-journal \
+            each row of this host that the journal holds must stand in the history with the same chain value; what was \
+            collected on another host holds against whoever computed the history anew.
+            """
     )
     @OptionGroup var global: GlobalOptions
+    @Option(
+        help: ArgumentHelp(
+            "Compare with this directory of *.journal files; without one, with this host's own journal.",
+            valueName: "dir"
+        )
+    )
+    var againstJournal: ByteArgument?
+    @Option(
+        help: ArgumentHelp(
+            "Only what the journal filed since then: RFC 3339, a date, or a span such as 30d (ago).",
+            valueName: "time"
+        )
+    )
+    var since: String?
 
     func run() throws {
         try global.require(.text, .jsonl)
-        let history = try Session(global).openHistoryForReading()
-        let verification = try history.verify()
+        guard let againstJournal else {
+            if since != nil {
+                throw CommandFailure(
+                    ExitStatus.usage,
+                    "--since goes with --against-journal; the chain has no beginning but row 1"
+                )
+            }
+            return try report(try Session(global).openHistoryForReading().verify())
+        }
+        // First the journal, then the history: a row is durable before it is published.
+        let known = try journalRowsOfThisHost(JournalPlace(againstJournal))
+        guard let history = try openHistory(known) else { return }
+        try report(try history.verify())
+        let outcome = known.outcome(against: try history.chainValues())
+        if global.format == .jsonl { say(outcome.json.compact) }
+        guard case .agrees = outcome else {
+            throw CommandFailure(
+                ExitStatus.notVerified,
+                global.format == .jsonl ? "" : "the history is not what the journal holds: \(outcome)"
+            )
+        }
+        if global.format == .text { say(outcome.description) }
+    }
+
+    /// The rows of this host, by the user whose history it is.
+    private func journalRowsOfThisHost(_ place: JournalPlace) throws -> JournalComparison {
+        let host = SystemClock.host()
+        guard !host.machineID.isEmpty else {
+            throw CommandFailure(
+                ExitStatus.noInput,
+                "this host has no machine-id(5) to know its entries by; see systemd-machine-id-setup(1)"
+            )
+        }
+        var sieve = JournalSieve(trusted: [Int64(geteuid())])
+        var comparison = JournalComparison(stateDirectory: realDirectory(try Session(global).stateDirectory))
+        let reader = try JournalReader(place)
+        let moment = try since.map { try historyMoment($0, "--since") }
+        let passage = reader.forEachRecord(machineID: host.machineID, since: moment) { record in
+            if let row = sieve.take(record) { comparison.add(row) }
+            return true
+        }
+        if let remark = comparison.remark { complain(remark) }
+        try note(sieve.tally, passage)
+        return comparison
+    }
+
+    /// Nil where there is neither a history nor anything of one in the journal; that it is gone is the finding otherwise.
+    private func openHistory(_ known: JournalComparison) throws -> History? {
+        do {
+            return try Session(global).openHistoryForReading()
+        } catch let error as HistoryError {
+            guard case .missing = error, !known.isEmpty else { throw error }
+            let outcome = known.outcome(against: [:])
+            if global.format == .jsonl { say(outcome.json.compact) }
+            throw CommandFailure(
+                ExitStatus.notVerified,
+                global.format == .jsonl ? "" : "\(error); it is not what the journal holds: \(outcome)"
+            )
+        }
+    }
+
+    private func report(_ verification: ChainVerification) throws {
         switch verification {
         case .intact:
             say(global.format == .jsonl ? json(verification).compact : verification.description)

@@ -24,7 +24,7 @@ struct Millwarden: ParsableCommand {
     /// Parses, runs, and turns every error into one sentence and one exit status.
     static func main() {
         do {
-            var command = try parseAsRoot(ByteArgument.commandLine())
+            var command = try parseAsRoot(withOptionalPlaces(ByteArgument.commandLine()))
             try command.run()
         } catch let failure as CommandFailure {
             if !failure.description.isEmpty { complain(failure.description) }

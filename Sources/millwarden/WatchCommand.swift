@@ -40,10 +40,21 @@ struct WatchCommand: ParsableCommand {
         )
         setup.catchUpIsFull = session.configuration.catchUpIsFull
         setup.jobs = processorCount()
+        let options = global
+        setup.configure = { packs in
+            let session = try Session(options)
+            let rules = try session.loadRules(baselinePacks: packs)
+            return WatchConfiguration(
+                rules: rules.set,
+                trusted: try session.trustedKeys(),
+                catchUpIsFull: session.configuration.catchUpIsFull,
+                packs: rules.states
+            )
+        }
         let board = StatusBoard(version: Millwarden.version, pid: Int64(getpid()))
         board.noteScope(baseline: opened.reader.summary, packs: rules.packsOn, rules: rules.set.rules.count)
         board.noteRules(rules.set.digest, rules.states)
-        let outboxes = try makeOutboxes(history)
+        let outboxes = try makeOutboxes(history, session)
         for (index, outbox) in outboxes.enumerated() { try outbox.start(name: "publish-\(index)") }
         let control = try ControlServer(stateDirectory: session.stateDirectory, board: board) {
             for outbox in outboxes { outbox.ring() }
@@ -86,8 +97,9 @@ struct WatchCommand: ParsableCommand {
     }
 
     /// The journal, and a copy for whoever looks at standard output, unless that is the journal itself.
-    private func makeOutboxes(_ history: History) throws -> [Outbox] {
-        var outboxes = [try Outbox(history: history, publisher: JournalPublisher(), marks: true)]
+    private func makeOutboxes(_ history: History, _ session: Session) throws -> [Outbox] {
+        let journal = JournalPublisher(stateDirectory: realDirectory(session.stateDirectory))
+        var outboxes = [try Outbox(history: history, publisher: journal, marks: true)]
         if !isJournal(STDOUT_FILENO) {
             let lines = LinePublisher(
                 descriptor: STDOUT_FILENO,
@@ -153,7 +165,8 @@ final class NotifiedManager: ServiceManager {
 /// Hands rows over to the journal that this process wrote; a running service does it instead, when it is told.
 func publishOnce(_ history: History, _ stateDirectory: RawPath) {
     if ControlClient.status(stateDirectory: stateDirectory) != nil { return }
-    guard let outbox = try? Outbox(history: history, publisher: JournalPublisher(), marks: true),
+    let journal = JournalPublisher(stateDirectory: realDirectory(stateDirectory))
+    guard let outbox = try? Outbox(history: history, publisher: journal, marks: true),
         (try? outbox.start(name: "publish")) != nil
     else { return }
     outbox.stop()

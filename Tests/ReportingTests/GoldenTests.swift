@@ -31,6 +31,8 @@ struct GoldenTests {
             "accept-nothing.txt",
             AcceptReport(items: [], baseline: nil, isDryRun: false, reason: "CHG-7").text()
         ),
+        ("accept-scope.txt", Samples.acceptedScope(isDryRun: false).text()),
+        ("accept-scope-dry-run.txt", Samples.acceptedScope(isDryRun: true).text()),
         ("record.txt", Samples.record.text()),
         ("record-unexamined.txt", Samples.unexaminedRecord.text()),
         ("doctor.txt", HostSamples.doctor.text()),
@@ -47,6 +49,7 @@ struct GoldenTests {
     static let documents = [
         ("check.json", Samples.changedCheck.json), ("baseline-create.json", Samples.created.json),
         ("baseline-accept.json", Samples.accepted(isDryRun: false).json),
+        ("baseline-accept-scope.json", Samples.acceptedScope(isDryRun: false).json),
         ("baseline-record.json", Samples.record.json),
         ("baseline-record-unexamined.json", Samples.unexaminedRecord.json),
         ("doctor.json", HostSamples.doctor.json), ("status.json", HostSamples.running.json),

@@ -280,6 +280,33 @@ enum Samples {
         )
     }
 
+    static func acceptedScope(isDryRun: Bool) -> AcceptReport {
+        var scope = ScopeApproval()
+        scope.rules = .init(new: ["rust.toolchain"], gone: ["gcc.old"])
+        scope.changedRules = ["gcc.driver"]
+        scope.packs = .init(new: ["rust"])
+        scope.homes = .init(new: [RawPath(bytes: Array("/home/b".utf8) + [0xFF])], gone: ["/home/old"])
+        scope.incoming = [
+            .init(rule: "gcc.driver", count: 1, first: ["/usr/bin/gcc-13"]),
+            .init(
+                rule: "rust.toolchain",
+                count: 1_207,
+                first: ["/home/b/.cargo/bin/cargo", RawPath(bytes: Array("/home/b/.cargo/bin/".utf8) + [0xFE])]
+            ),
+        ]
+        scope.outgoing = [.init(rule: "gcc.old", count: 2, first: ["/opt/gcc/bin/cpp", "/opt/gcc/bin/gcc"])]
+        scope.unexamined = [unreadable]
+        scope.presentAbsent = ["/usr/lib/gcc/specs"]
+        scope.dropped = [12, 14]
+        return AcceptReport(
+            items: [],
+            scope: scope,
+            baseline: isDryRun ? nil : baseline,
+            isDryRun: isDryRun,
+            reason: "CHG-8"
+        )
+    }
+
     static let record = Record(
         path: "/usr/bin/gcc-12",
         state: .examined(metadata.before ?? file(), isRacy: true),

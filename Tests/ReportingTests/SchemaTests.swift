@@ -56,6 +56,8 @@ struct SchemaTests {
             ("baseline-create.json", Samples.created.json),
             ("baseline-accept.json", Samples.accepted(isDryRun: false).json),
             ("baseline-accept.json", Samples.accepted(isDryRun: true).json),
+            ("baseline-accept.json", Samples.acceptedScope(isDryRun: false).json),
+            ("baseline-accept.json", Samples.acceptedScope(isDryRun: true).json),
             ("baseline-record.json", Samples.record.json),
             ("baseline-record.json", Samples.unexaminedRecord.json),
             ("doctor.json", HostSamples.doctor.json), ("doctor.json", HostSamples.fine.json),
@@ -64,6 +66,10 @@ struct SchemaTests {
         ]
         documents += Samples.findings.map { ("finding.json", .object($0.members)) }
         documents += (Samples.entries + Hostile.entries).map { ("history-entry.json", $0.json) }
+        documents += (Samples.entries + Hostile.entries).compactMap { entry in
+            JournalRow(JournalSamples.record(entry)).map { ("history-journal-row.json", $0.json) }
+        }
+        documents += JournalSamples.outcomes.map { ("history-journal.json", $0.json) }
         return documents
     }
 
@@ -111,6 +117,12 @@ struct SchemaTests {
             ("history-entry.json", changing(entry, "verdict", nil)),
             ("history-entry.json", changing(entry, "chain", .string("abc"))),
             ("history-entry.json", changing(entry, "event", .string("alert"))),
+            (
+                "history-journal-row.json",
+                changing(JournalSamples.content.json, "machine_id", .string("alpha"))
+            ),
+            ("history-journal-row.json", changing(JournalSamples.content.json, "surprise", .bool(true))),
+            ("history-journal.json", changing(JournalSamples.outcomes[0].json, "ok", .bool(false))),
             ("baseline-record.json", changing(Samples.record.json, "racy", .null)),
             ("baseline-create.json", changing(Samples.created.json, "scope", .null)),
             ("doctor.json", changing(HostSamples.doctor.json, "level", .string("fatal"))),

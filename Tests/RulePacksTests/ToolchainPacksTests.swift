@@ -95,7 +95,7 @@ import Testing
         ("/etc/java21-openjdk/net.properties", "java.configuration"),
         ("/etc/java/java.conf", "java.configuration"), ("/etc/.java/.systemPrefs/.system.lock", nil),
         ("/etc/ssl/certs/java/cacerts", "java.keystore"),
-        ("/etc/pki/ca-trust/extracted/java/cacerts", "ca-store.bundles"),
+        ("/etc/pki/ca-trust/extracted/java/cacerts", "java.keystore"),
         ("/etc/ca-certificates/update.d/jks-keystore", "ca-store.hooks"),
         ("/usr/share/java/guava.jar", "java.libraries"), ("/usr/bin/ant", "java.ant"),
         ("/usr/share/ant/lib/ant.jar", "java.ant"),

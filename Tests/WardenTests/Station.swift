@@ -112,7 +112,7 @@ struct Station {
         BaselineManifest(
             generation: generation,
             created: tree.now,
-            scope: Scope(rules: rules.digest, packs: ["test"], homes: []),
+            scope: Scope(rules: rules.digest, packs: ["test"], homes: [], definition: rules.definition),
             hostName: "build-07",
             machineID: "0123456789abcdef0123456789abcdef",
             historyID: history.id

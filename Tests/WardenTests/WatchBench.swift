@@ -86,10 +86,20 @@ final class WatchBench {
     let history: History
     let store: BaselineStore
     let rules: RuleSet
+    /// What a reload reads: rules, or why there are none.
+    let rulesOnDisk: RulesOnDisk
     let manager = SilentManager()
     private let key: SigningKey
     private let now: SharedMoment
     private(set) var watcher: Watcher<DenyingTree>
+
+    /// Stands for the rule files.
+    final class RulesOnDisk: Sendable {
+        private let state: Mutex<Result<RuleSet, RuleLoadingError>>
+        init(_ rules: RuleSet) { state = Mutex(.success(rules)) }
+        func set(_ result: Result<RuleSet, RuleLoadingError>) { state.withLock { $0 = result } }
+        func read() throws(RuleLoadingError) -> RuleSet { try state.withLock { $0 }.get() }
+    }
 
     final class SharedMoment: Sendable {
         private let value = Mutex<Int64>(1_000_000_000_000)
@@ -109,12 +119,13 @@ final class WatchBench {
         try scope.makeDirectory("outside")
         let glob = scope.appending("bin/**").description
         rules = try ruleSet([ruleText("t.program", watch: [glob], profile: profile)], tree: tree)
+        rulesOnDisk = RulesOnDisk(rules)
         history = try History.open(at: state.path, access: .readWrite)
         key = try SigningKey.generate()
         store = BaselineStore(stateDirectory: state.path)
         now = SharedMoment()
         try Self.record(tree, rules, history, store, key)
-        watcher = try Self.watcher(tree, rules, history, store, key, state.path, now, manager)
+        watcher = try Self.watcher(tree, rulesOnDisk, history, store, key, state.path, now, manager)
         try watcher.watchState()
         try watcher.catchUp()
     }
@@ -131,7 +142,7 @@ final class WatchBench {
         let manifest = BaselineManifest(
             generation: try store.nextGeneration(after: nil, history: history),
             created: SystemClock.now(),
-            scope: Scope(rules: rules.digest, packs: ["test"], homes: []),
+            scope: Scope(rules: rules.digest, packs: ["test"], homes: [], definition: rules.definition),
             hostName: "build-07",
             machineID: "",
             historyID: history.id
@@ -152,7 +163,7 @@ final class WatchBench {
 
     private static func watcher(
         _ tree: DenyingTree,
-        _ rules: RuleSet,
+        _ rules: RulesOnDisk,
         _ history: History,
         _ store: BaselineStore,
         _ key: SigningKey,
@@ -161,7 +172,7 @@ final class WatchBench {
         _ manager: SilentManager
     ) throws -> Watcher<DenyingTree> {
         var setup = WatchSetup(
-            rules: rules,
+            rules: try rules.read(),
             history: history,
             store: store,
             trusted: [key.publicKey],
@@ -171,6 +182,10 @@ final class WatchBench {
             bootClock: { now.current }
         )
         setup.jobs = 0
+        let trusted = setup.trusted
+        setup.configure = { _ in
+            WatchConfiguration(rules: try rules.read(), trusted: trusted, catchUpIsFull: false)
+        }
         let inotify = try Inotify()
         let bell = try EventBell()
         let reader = try EventReader(inotify, bell: bell, clock: { UInt64(now.current) })
@@ -190,9 +205,73 @@ final class WatchBench {
     /// A new watcher on the same history, as after a stop or a crash.
     func restart() throws {
         watcher.reader.stop()
-        watcher = try Self.watcher(tree, rules, history, store, key, state.path, now, manager)
+        watcher = try Self.watcher(tree, rulesOnDisk, history, store, key, state.path, now, manager)
         try watcher.watchState()
         try watcher.catchUp()
+    }
+
+    /// Puts other rules in place of those on disk; a reload or a restart reads them.
+    func write(_ rules: [String]) throws { rulesOnDisk.set(.success(try ruleSet(rules, tree: tree))) }
+
+    /// One rule over globs below the directory.
+    func rule(_ id: String, watch: [String], except: [String] = [], profile: String = "executable") -> String {
+        ruleText(
+            id,
+            watch: watch.map { path($0).description },
+            except: except.map { path($0).description },
+            profile: profile
+        )
+    }
+
+    /// SIGHUP.
+    func reload() throws {
+        watcher.wantsReload = true
+        try step()
+    }
+
+    /// `baseline accept`, of changes or of the scope, beside the running service.
+    func accept(_ selection: AcceptSelection? = nil) throws {
+        let reader = try store.open(history: history, trusting: [key.publicKey]).reader
+        let rules = try rulesOnDisk.read()
+        let acceptance = Acceptance(
+            tree: tree,
+            rules: rules,
+            history: history,
+            baseline: reader,
+            clock: SystemClock.now
+        )
+        var manifest = reader.manifest
+        manifest.generation += 1
+        let plan: Acceptance<DenyingTree>.Plan
+        var counts: BaselineEvent.ScopeCounts?
+        if let selection {
+            plan = try acceptance.plan(selection)
+        } else {
+            let scope = try acceptance.planScope(packs: ["test"], jobs: 0)
+            plan = scope.plan
+            counts = .init(incoming: scope.report.incomingCount, outgoing: scope.report.outgoingCount)
+            manifest.scope = Scope(
+                rules: rules.digest,
+                packs: ["test"],
+                homes: [],
+                definition: rules.definition
+            )
+        }
+        let writer = try acceptance.write(plan, to: store.temporaryPath())
+        let summary = try writer.finish(manifest, key: key)
+        let event = BaselineEvent(
+            action: .accepted,
+            baseline: summary,
+            reason: "reviewed",
+            uid: 0,
+            loginuid: nil,
+            accepted: plan.items.filter { $0.refusal == nil }.map(\.seq),
+            paths: plan.changes.count,
+            scope: counts
+        )
+        try withExtendedLifetime(writer) {
+            _ = try store.replace(with: writer.path, event: event, history: history, at: SystemClock.now())
+        }
     }
 
     /// Records the scope anew, as `baseline create --force` beside a running service.
