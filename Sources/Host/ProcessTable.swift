@@ -140,7 +140,8 @@ package struct ProcessTable: Sendable {
             ended[child]?[index].doubtReadings(since: time)
         }
         insert(child, born: time, image: ProcessImage(since: time))
-        living[child]?.parent = living[parent]?.serial
+        let parent = living[parent]?.serial
+        living[child]?.parent = parent
     }
 
     private mutating func exec(_ pid: Int32, _ time: UInt64, _ read: Reader) {

@@ -105,7 +105,9 @@ package final class WriterSource: Sendable {
     package func mark(_ path: RawPath, _ opened: borrowing OwnedDescriptor) {
         do throws(Errno) {
             let handle = try FileHandle(of: opened)
-            // First the name, so that no event comes under one that is not known.
+            // What is queued was said of whatever had the path before. Then the name, so that no event comes under one
+            // that is not known.
+            drain()
             state.withLock { $0.name(handle, path) }
             try fanotify.mark(opened, mask: WriterSource.mask)
         } catch {
@@ -138,15 +140,17 @@ package final class WriterSource: Sendable {
     ///   - path: What changed.
     ///   - change: How.
     ///   - position: `position()` from before it was examined.
-    /// - Returns: The writer.
-    package func actor(of path: RawPath, _ change: ChangeKind, asOf position: UInt64) -> Actor? {
+    /// - Returns: The writer, and up to where the writers are told with it.
+    package func actor(of path: RawPath, _ change: ChangeKind, asOf position: UInt64)
+        -> (actor: Actor, position: UInt64)?
+    {
         var poller = Poller([fanotify])
         while true {
             drain()
             let found = state.withLock { state in
-                (actor: state.actor(of: path, change, asOf: position), isMarked: state.isMarked(path.parent))
+                (answer: state.actor(of: path, change, asOf: position), isMarked: state.isMarked(path.parent))
             }
-            if found.actor != nil || !found.isMarked { return found.actor }
+            if found.answer != nil || !found.isMarked { return found.answer }
             let (end, now) = (graceEnd.load(ordering: .relaxed), SystemClock.monotonicTime())
             guard now < end else { return nil }
             // In steps: the thread may take the event before this one wakes.
@@ -315,17 +319,23 @@ private struct WriterState: ~Copyable {
 
     // MARK: Asking
 
-    func actor(of path: RawPath, _ change: ChangeKind, asOf position: UInt64) -> Actor? {
+    func actor(of path: RawPath, _ change: ChangeKind, asOf position: UInt64)
+        -> (actor: Actor, position: UInt64)?
+    {
         for deeds in change.deeds {
             guard let found = writers.writer(of: path, deeds, asOf: position) else { continue }
-            var actor = actor(found.writer.process, found.moment.from, found.moment.to)
-            actor?.others = found.others
-            return actor
+            guard var actor = actor(found.writer.process, found.moment.from, found.moment.to) else {
+                return nil
+            }
+            actor.others = found.others
+            // All that one did whose first event came late is told with this; of another's, what was seen before.
+            let isLate = found.writer.first > position
+            return (actor, isLate ? found.moment.number : position)
         }
         guard change.isOfNames, let move = moves.last(where: { path != $0.path && path.isWithin($0.path) }),
             !writers.knows(path), move.to + WriterState.recently > SystemClock.monotonicTime()
         else { return nil }
-        return actor(move.process, move.from, move.to)
+        return actor(move.process, move.from, move.to).map { ($0, position) }
     }
 
     /// How long a rename of a directory explains what is below it, in nanoseconds.

@@ -35,6 +35,8 @@ package struct PathWriter: Hashable, Sendable {
     /// `KnownProcess.serial`; 0 for one of which nothing is known.
     package var serial: UInt64
     package var process: KnownProcess?
+    /// The number of the first thing it did.
+    package var first: UInt64
     package var content: WriterMoment?
     package var attributes: WriterMoment?
     package var name: WriterMoment?
@@ -181,7 +183,7 @@ extension WriterTable.Path {
         _ limits: WriterTable.Limits
     ) {
         let serial = process?.serial ?? 0
-        var writer = PathWriter(serial: serial, process: process)
+        var writer = PathWriter(serial: serial, process: process, first: moment.number)
         if let index = writers.firstIndex(where: { $0.serial == serial }) {
             writer = writers.remove(at: index)
         }

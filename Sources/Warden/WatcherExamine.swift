@@ -47,6 +47,8 @@ extension Watcher {
         let grown =
             rule.profile == .appendOnly
             ? LastObserved(try setup.history.currentStanding(settled.path), rule: rule) : nil
+        // Who wrote so far had a part in what is read now; who writes while it is read may have had.
+        let position = writers?.position()
         let examined: Examined?
         switch Examination(
             of: settled.path,
@@ -96,7 +98,19 @@ extension Watcher {
             return nil
         }
         let state = examined.map { RecordedState.examined($0.attributes, isRacy: $0.isRacy) }
-        return Outcome(path: settled.path, rule: rule, finding: finding, state: state)
+        var outcome = Outcome(path: settled.path, rule: rule, finding: finding, state: state)
+        if let position { attribute(&outcome, asOf: position) }
+        return outcome
+    }
+
+    /// Says who it was, where that is certain.
+    private func attribute(_ outcome: inout Outcome, asOf position: UInt64) {
+        outcome.told = [(outcome.path, position)]
+        guard let writers, let finding = outcome.finding else { return }
+        if let from = finding.from { outcome.told.append((from, position)) }
+        guard let answer = writers.actor(of: outcome.path, finding.change, asOf: position) else { return }
+        outcome.finding?.actor = answer.actor
+        outcome.told[0].position = answer.position
     }
 
     /// It came back from where a reported move had taken it: that the move is undone says it all.
