@@ -1,3 +1,4 @@
+import Integrity
 import Synchronization
 import TestSupport
 import Testing
@@ -238,9 +239,9 @@ struct ProcessTableTests {
                 switch Int.random(in: 0..<4, using: &random) {
                 case 0 where !runs:
                     let parent = truth.keys.filter { truth[$0]?.last?.exe != nil }.min() ?? 1
-                    let exe = truth[parent]?.last?.exe ?? "/init"
+                    let exe: String = truth[parent].flatMap { $0.last?.exe } ?? "/init"
                     truth[pid, default: []].append((time, exe))
-                    host.run(pid, exe ?? "")
+                    host.run(pid, exe)
                     queue.append(ProcessEvent(.fork(parent: parent, child: pid), at: time))
                 case 1 where runs:
                     let exe = "/bin/\(Int.random(in: 0..<3, using: &random))"

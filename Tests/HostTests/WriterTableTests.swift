@@ -90,14 +90,14 @@ struct WriterTableTests {
     @Test mutating func aFloodOfNewNamesDrivesOutNoOldOne() {
         note(1, .content)
         for number in 0..<20_000 {
-            note(2, [.content, .name], path: "/usr/bin/\(number)", isNew: true)
+            note(2, [.content, .name], path: RawPath("/usr/bin/\(number)"), isNew: true)
         }
         #expect(who(.content) == [1, 0])
         #expect(table.count <= 4_097 && table.losses == 0)
     }
 
     @Test mutating func aFloodOfOldNamesIsALoss() {
-        for number in 0...16_384 { note(2, .content, path: "/usr/bin/\(number)") }
+        for number in 0...16_384 { note(2, .content, path: RawPath("/usr/bin/\(number)")) }
         #expect(table.losses == 1 && table.count == 1)
         note(1, .content)
         #expect(who(.content) == nil)
