@@ -11,8 +11,8 @@ package final class Fanotify: PollSource {
     /// finding, while a queue without a bound would let anybody who writes in scope fill the kernel's memory.
     /// - Throws: `EPERM` without `CAP_SYS_ADMIN`, `EINVAL` before Linux 5.15, `ENOSYS`, `EMFILE`, `ENOMEM`.
     package init() throws(Errno) {
-        let flags = FAN_CLASS_NOTIF | FAN_UNLIMITED_MARKS | FAN_REPORT_DIR_FID | FAN_REPORT_NAME
-        let number = mw_fanotify_init(CUnsignedInt(flags | FAN_REPORT_PIDFD))
+        let reports = FAN_REPORT_FID | FAN_REPORT_DIR_FID | FAN_REPORT_NAME | FAN_REPORT_PIDFD
+        let number = mw_fanotify_init(CUnsignedInt(FAN_CLASS_NOTIF | FAN_UNLIMITED_MARKS | reports))
         if number < 0 { throw Errno.current }
         descriptor = OwnedDescriptor(owning: number)
     }

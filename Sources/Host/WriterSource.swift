@@ -51,6 +51,9 @@ package final class WriterSource: Sendable {
         .modify, .closeWrite, .attrib, .create, .delete, .movedFrom, .movedTo, .eventOnChild, .onDirectory,
     ]
 
+    /// What can happen to a file whatever it is called.
+    private static let fileMask: FanotifyMask = [.modify, .closeWrite, .attrib]
+
     /// Opens what the kernel grants; the thread has to be started.
     ///
     /// - Throws: What `Fanotify.init` throws: nobody can be known.
@@ -112,6 +115,21 @@ package final class WriterSource: Sendable {
             try fanotify.mark(opened, mask: WriterSource.mask)
         } catch {
             state.withLock { $0.unmark(path) }
+        }
+    }
+
+    /// Marks the inode of a file that has several names, so that who writes through one outside of scope is known too.
+    ///
+    /// - Parameters:
+    ///   - path: A name in scope.
+    ///   - opened: What stands there.
+    package func mark(file path: RawPath, _ opened: borrowing OwnedDescriptor) {
+        do throws(Errno) {
+            let handle = try FileHandle(of: opened)
+            guard state.withLock({ $0.name(handle, file: path) }) else { return }
+            try fanotify.mark(opened, mask: WriterSource.fileMask)
+        } catch {
+            // Its directory is marked or not: what is written under its name in scope is known as before.
         }
     }
 
@@ -192,9 +210,12 @@ private struct WriterState: ~Copyable {
     /// Directories by what names them in events, and by path.
     private(set) var directories: [FileHandle: RawPath] = [:]
     private var handles: [RawPath: FileHandle] = [:]
+    /// Files with several names, and those of them that are in scope.
+    private var files: [FileHandle: [RawPath]] = [:]
+    private var fileHandles: [RawPath: FileHandle] = [:]
     private(set) var unmarked: Set<RawPath> = []
     private var live = LiveProcesses()
-    private let files = ProcessFiles()
+    private let reader = ProcessFiles()
     private let hasConnector: Bool
     private let own: Int32
     /// When the queue was empty last: what it gives since was queued later.
@@ -219,6 +240,23 @@ private struct WriterState: ~Copyable {
         unmarked.remove(path)
     }
 
+    /// Notes a further name of a file; false where it is noted already, or where there are too many.
+    mutating func name(_ handle: FileHandle, file path: RawPath) -> Bool {
+        guard fileHandles[path] != handle else { return false }
+        forget(file: path)
+        guard fileHandles.count < 4_096 else { return false }
+        files[handle, default: []].append(path)
+        fileHandles[path] = handle
+        return true
+    }
+
+    /// The name stands for another file from now on, or for none.
+    private mutating func forget(file path: RawPath) {
+        guard let handle = fileHandles.removeValue(forKey: path) else { return }
+        files[handle]?.removeAll { $0 == path }
+        if files[handle]?.isEmpty == true { files[handle] = nil }
+    }
+
     mutating func unmark(_ path: RawPath) {
         if let handle = handles.removeValue(forKey: path) { directories[handle] = nil }
         if unmarked.count < 65_536 { unmarked.insert(path) }
@@ -226,6 +264,7 @@ private struct WriterState: ~Copyable {
 
     mutating func forget(subtree: RawPath) {
         guard handles[subtree] != nil || unmarked.contains(subtree) else { return }
+        for path in fileHandles.keys where path.isWithin(subtree) { forget(file: path) }
         for (path, handle) in handles where path.isWithin(subtree) {
             handles[path] = nil
             directories[handle] = nil
@@ -276,10 +315,10 @@ private struct WriterState: ~Copyable {
     }
 
     private mutating func note(_ heard: [ProcessEvent?]) {
-        let files = files
+        let reader = reader
         for event in heard {
             if let event {
-                processes.note(event) { files.facts($0) }
+                processes.note(event) { reader.facts($0) }
             } else {
                 processes.noteLoss()
             }
@@ -287,34 +326,47 @@ private struct WriterState: ~Copyable {
     }
 
     private mutating func take(_ event: FanotifyEvent, _ pidfd: CInt, at now: UInt64) {
-        guard event.pid != own, let place = event.place, let directory = directories[place.directory] else {
-            return
-        }
-        let path = place.name.isEmpty ? directory : directory.appending(place.name)
+        guard event.pid != own else { return }
+        let paths = paths(of: event)
+        guard !paths.isEmpty else { return }
         let process = process(event.pid, pidfd, at: now)
         let isRename = !event.mask.isDisjoint(with: [.movedFrom, .movedTo])
-        if event.mask.contains(.onDirectory), isRename {
+        if event.mask.contains(.onDirectory), isRename, let path = paths.first {
             if event.mask.contains(.movedFrom) { forget(subtree: path) }
             moves.append(Move(path: path, process: process, from: emptyAt, to: now))
             if moves.count > 256 { moves.removeFirst(128) }
         }
-        writers.note(
-            path,
-            WriterDeed(event.mask),
-            isNew: event.mask.contains(.create),
-            by: process,
-            from: emptyAt,
-            to: now
-        )
+        let isOfNames = WriterDeed(event.mask).contains(.name)
+        for path in paths {
+            if isOfNames { forget(file: path) }
+            writers.note(
+                path,
+                WriterDeed(event.mask),
+                isNew: event.mask.contains(.create),
+                by: process,
+                from: emptyAt,
+                to: now
+            )
+        }
+    }
+
+    /// The names in scope of what it happened to; empty for what lies elsewhere.
+    private func paths(of event: FanotifyEvent) -> [RawPath] {
+        var paths = event.object.flatMap { files[$0] } ?? []
+        if let place = event.place, let directory = directories[place.directory] {
+            let path = place.name.isEmpty ? directory : directory.appending(place.name)
+            if !paths.contains(path) { paths.append(path) }
+        }
+        return paths
     }
 
     /// Which process it was, with what can be read of it; nil where that is not certain.
     private mutating func process(_ pid: Int32, _ pidfd: CInt, at now: UInt64) -> KnownProcess? {
         // 0 stands for whoever is outside of this PID namespace.
         guard pid > 0 else { return nil }
-        let files = files
+        let reader = reader
         guard hasConnector else {
-            return pidfd < 0 ? nil : live.find(pid, pidfd: pidfd, files, at: now)
+            return pidfd < 0 ? nil : live.find(pid, pidfd: pidfd, reader, at: now)
         }
         var known: KnownProcess?
         switch processes.find(pid, between: emptyAt, and: now) {
@@ -326,9 +378,9 @@ private struct WriterState: ~Copyable {
         }
         guard pidfd >= 0 else { return known }
         return processes.look(at: pid) {
-            files.facts($0, pidfd: pidfd)
+            reader.facts($0, pidfd: pidfd)
         } others: {
-            files.facts($0)
+            reader.facts($0)
         }
     }
 

@@ -97,10 +97,21 @@ extension Watcher {
             settle.hold(settled, at: setup.bootClock())
             return nil
         }
+        if let attributes = examined?.attributes { markLinked(settled.path, attributes) }
         let state = examined.map { RecordedState.examined($0.attributes, isRacy: $0.isRacy) }
         var outcome = Outcome(path: settled.path, rule: rule, finding: finding, state: state)
         if let position { attribute(&outcome, asOf: position) }
         return outcome
+    }
+
+    /// Who writes to it through a name elsewhere is known from now on.
+    private func markLinked(_ path: RawPath, _ attributes: Attributes) {
+        guard let writers, attributes.type == .file, attributes.links > 1,
+            let directory = try? tree.openDirectory(path.parent),
+            let file = try? tree.openFile(path.name, in: directory),
+            (try? tree.status(of: file))?.inode == attributes.inode
+        else { return }
+        writers.mark(file: path, file)
     }
 
     /// Says who it was, where that is certain.

@@ -145,6 +145,25 @@ struct WriterSourceTests {
         }
     }
 
+    @Test func aNameElsewhereIsNoHidingPlace() throws {
+        try scratch.write("file", "text")
+        let elsewhere = try scratch.makeDirectory("elsewhere")
+        try running {
+            try shell("ln file elsewhere/link")
+            let tree = KernelTree()
+            let directory = try tree.openDirectory(scratch.path)
+            source.mark(
+                file: scratch.appending("file"),
+                try tree.openFile(Array("file".utf8)[...], in: directory)
+            )
+            let pid = try shell("echo x >> elsewhere/link")
+            #expect(who("file", .content)?.pid == pid)
+            let other = try shell("echo x >> file")
+            #expect(who("file", .content)?.pid == other && who("file", .content)?.others == 1)
+            #expect(source.actor(of: elsewhere.appending("link"), .content, asOf: 0) == nil)
+        }
+    }
+
     @Test func aDirectoryThatIsRenamedTakesItsWritersAlong() throws {
         let old = try scratch.makeDirectory("old")
         source.mark(old, try KernelTree().openDirectory(old))
