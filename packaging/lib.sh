@@ -52,8 +52,11 @@ lacks() {
         libsqlite3-dev) ! pkg-config --exists sqlite3 ;;
         # What the toolchain's own programs are linked with.
         libcurl4 | libncurses6 | libsqlite3-0 | libxml2 | zlib1g) ! swift build --version >/dev/null 2>&1 ;;
-        debootstrap) ! command -v debootstrap ;;
-        systemd-container) ! command -v systemd-nspawn ;;
+        debhelper) ! command -v dh >/dev/null ;;
+        dpkg-dev) ! command -v dpkg-buildpackage >/dev/null ;;
+        debootstrap | fish | lintian | mandoc | python3 | zsh) ! command -v "$1" >/dev/null ;;
+        man-db) ! command -v man >/dev/null ;;
+        systemd-container) ! command -v systemd-nspawn >/dev/null ;;
         acl) ! command -v setfacl >/dev/null ;;
         attr) ! command -v setfattr >/dev/null ;;
         e2fsprogs) ! command -v chattr >/dev/null ;;

@@ -44,7 +44,8 @@ package struct KernelTree: FileTree {
         guard path.isAbsolute else { throw .invalid }
         if let root { return try openDirectory(path, below: root.descriptor) }
         guard usesOpenat2, path.bytes.count < Int(PATH_MAX) else { return try walk(path, from: openRoot()) }
-        return try whole(path.bytes[...], in: AT_FDCWD) { () throws(Errno) in try walk(path, from: openRoot())
+        return try whole(path.bytes[...], in: AT_FDCWD, 0) { () throws(Errno) in
+            try walk(path, from: openRoot())
         }
     }
 
@@ -57,7 +58,7 @@ package struct KernelTree: FileTree {
             return try walk(path, from: place(dot, in: root))
         }
         let number = root.lend { $0 }
-        return try whole(path.bytes[start...], in: number) { () throws(Errno) in
+        return try whole(path.bytes[start...], in: number, UInt64(RESOLVE_IN_ROOT)) { () throws(Errno) in
             try walk(path, from: place(dot, in: root))
         }
     }
@@ -68,12 +69,18 @@ package struct KernelTree: FileTree {
     private func whole(
         _ path: ArraySlice<UInt8>,
         in directory: CInt,
+        _ resolve: UInt64,
         otherwise: () throws(Errno) -> OwnedDescriptor
     )
         throws(Errno) -> OwnedDescriptor
     {
         let result = unsafe withCString(path) { pointer in
-            unsafe mw_openat2(directory, pointer, UInt64(O_RDONLY | O_DIRECTORY), UInt64(RESOLVE_NO_SYMLINKS))
+            unsafe mw_openat2(
+                directory,
+                pointer,
+                UInt64(O_RDONLY | O_DIRECTORY),
+                UInt64(RESOLVE_NO_SYMLINKS) | resolve
+            )
         }
         if result == -Int(ENOSYS) || result == -Int(EPERM) { return try otherwise() }
         return OwnedDescriptor(owning: CInt(try checked(result)))
@@ -86,9 +93,11 @@ package struct KernelTree: FileTree {
     }
 
     /// Opens a path component by component: every one must be a directory, and none a link.
+    ///
+    /// Where no component is a link, `..` is simply one component less, and never leads above the start.
     private func walk(_ path: RawPath, from start: consuming OwnedDescriptor) throws(Errno) -> OwnedDescriptor
     {
-        let components = path.components
+        let components = path.normalized.components
         guard let last = components.last else { return try openDirectory(dot, in: start) }
         var current = start
         for component in components.dropLast() {

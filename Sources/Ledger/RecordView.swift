@@ -32,6 +32,17 @@ package struct RecordView: Sendable {
     /// Less than, equal to or greater than 0 as this record's name sorts before, with or behind the other.
     package func compareName(_ other: ArraySlice<UInt8>) -> Int { compareNames(name, other) }
 
+    /// An absolute directory without `.` and `..`, and a single component in it: nothing leads out of the tree that is
+    /// examined.
+    var isWellNamed: Bool {
+        guard directory.isAbsolute, directory.normalized == directory, !directory.bytes.contains(0) else {
+            return false
+        }
+        if name.isEmpty { return directory.isRoot }
+        return !name.contains { $0 == slash || $0 == 0 } && !name.elementsEqual(".".utf8)
+            && !name.elementsEqual("..".utf8)
+    }
+
     func precedes(_ other: RecordView) -> Bool {
         compareKeys(directory.bytes[...], name, other.directory.bytes[...], other.name) < 0
     }

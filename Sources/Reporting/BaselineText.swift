@@ -6,6 +6,7 @@ extension CreateReport {
         var page = TextPage(style)
         page.sentence(verdictLine, paint: unexamined.isEmpty ? .good : .warning)
         page.blank()
+        if let root { page.name(root, label: padded("root of", 13)) }
         page.name(file, label: padded("written to", 13))
         page.key(baseline.signedBy)
         page.name(baseline.root.description, label: padded("root", 7))
@@ -63,6 +64,12 @@ extension CreateReport {
                     + "with --force.",
                 indent: 2
             )
+        }
+        if let keyFile {
+            page.sentence("Take it over where the image runs, with the public key that verifies it:", indent: 2)
+            page.command("millwarden baseline import FILE --trust-key KEY")
+            page.name(keyFile, label: "KEY is ", indent: 2)
+            return
         }
         page.sentence("Keep a copy off this host, so that nobody here can replace it unseen:", indent: 2)
         page.command("millwarden baseline export FILE")

@@ -20,7 +20,9 @@ package struct Check<Tree: FileTree> {
     let survey: Survey<Tree>
     let rules: RuleSet
     let baseline: BaselineReader
-    let history: History
+    /// Nil where it is not this host that is checked, or not against its own baseline: then nothing is known beside the
+    /// baseline, and nothing is recorded.
+    let history: History?
     let host: HostIdentity
     let clock: @Sendable () -> Timestamp
     /// The baseline is there and the history has never heard of it: nobody can tell whether it was rolled back.
@@ -31,7 +33,7 @@ package struct Check<Tree: FileTree> {
         rules: RuleSet,
         baseline: BaselineReader,
         isAnchorMissing: Bool,
-        history: History,
+        history: History?,
         host: HostIdentity,
         clock: @escaping @Sendable () -> Timestamp
     ) {
@@ -57,7 +59,7 @@ package struct Check<Tree: FileTree> {
     {
         let started = clock()
         var asked = options.survey
-        asked.grownLogs = try history.grownLogs(under: rules.rules)
+        if let history { asked.grownLogs = try history.grownLogs(under: rules.rules) }
         let result = try survey.run(asked, progress: progress)
         var report = CheckReport(
             host: host,
@@ -70,12 +72,14 @@ package struct Check<Tree: FileTree> {
         report.errors = result.errors
         report.skipped = result.skipped
         report.bytes = result.bytes
-        if canRecord { try record(result, options.survey) }
+        if baseline.isCopy || history == nil { report.origin = BaselineOrigin(baseline.manifest) }
+        report.isCopy = baseline.isCopy
+        if canRecord, let history { try record(result, options.survey, in: history) }
         report.findings = try findings(of: result, options.survey)
         report.gaps = try gaps(result, options.survey, canRecord: canRecord)
         report.finished = clock()
         summarize(result, options, &report)
-        if canRecord {
+        if canRecord, let history {
             let event = CheckEvent(
                 mode: report.mode,
                 started: report.started,
@@ -94,7 +98,7 @@ package struct Check<Tree: FileTree> {
     }
 
     /// A row for every state that was not observed before, and for every one that is gone.
-    private func record(_ result: SurveyResult, _ options: SurveyOptions) throws {
+    private func record(_ result: SurveyResult, _ options: SurveyOptions, in history: History) throws {
         var outcomes = result.deviations.map {
             Outcome(path: $0.finding.path, rule: $0.subject.rule, finding: $0.finding, state: $0.state)
         }
@@ -121,12 +125,12 @@ package struct Check<Tree: FileTree> {
     /// acknowledged.
     private func findings(of result: SurveyResult, _ options: SurveyOptions) throws -> [Finding] {
         let filter = RecordFilter(options)
-        let standing = Dictionary(grouping: try history.allStanding(), by: \.path)
+        let standing = Dictionary(grouping: try history?.allStanding() ?? [], by: \.path)
         var findings: [RawPath: Finding] = [:]
         for deviation in result.deviations {
             var finding = deviation.finding
             let known = standing[finding.path] ?? []
-            if let current = known.first(where: \.isCurrent), let row = try history.finding(current.seq),
+            if let current = known.first(where: \.isCurrent), let row = try history?.finding(current.seq),
                 row.change == finding.change
             {
                 finding.actor = row.actor
@@ -141,7 +145,7 @@ package struct Check<Tree: FileTree> {
         for (path, known) in standing {
             guard let past = known.filter({ !$0.isCurrent }).max(by: { $0.seq < $1.seq }),
                 findings[path].map(\.change.isPassing) ?? true, past.verdict != .expected,
-                filter.allows(path: path, rule: past.rule), var finding = try history.finding(past.seq)
+                filter.allows(path: path, rule: past.rule), var finding = try history?.finding(past.seq)
             else { continue }
             finding.resolved = past.resolved
             findings[path] = finding
@@ -153,7 +157,7 @@ package struct Check<Tree: FileTree> {
     private func gaps(_ result: SurveyResult, _ options: SurveyOptions, canRecord: Bool) throws -> [Gap] {
         guard !options.isRestricted else {
             let filter = RecordFilter(options)
-            return try history.openGaps().filter { gap in
+            return try (history?.openGaps() ?? []).filter { gap in
                 gap.scope.isEmpty || gap.scope.contains { filter.touches($0) }
             }
         }
@@ -168,7 +172,7 @@ package struct Check<Tree: FileTree> {
     private func scopeGaps(_ result: SurveyResult, canRecord: Bool) throws -> [Gap] {
         let difference = ScopeDifference(baseline: baseline, rules: rules)
         let time = clock()
-        if canRecord {
+        if canRecord, let history {
             try difference.settleGap(
                 unbaselined: result.unbaselined,
                 fallenOut: result.fallenOut,
@@ -177,7 +181,7 @@ package struct Check<Tree: FileTree> {
             )
             return try history.openGaps()
         }
-        let others = try history.openGaps().filter { $0.reason != .scope }
+        let others = try (history?.openGaps() ?? []).filter { $0.reason != .scope }
         guard difference.isThere else { return others }
         let detail = difference.detail(unbaselined: result.unbaselined, fallenOut: result.fallenOut)
         return others
@@ -190,7 +194,7 @@ package struct Check<Tree: FileTree> {
     {
         guard let detail, !open.contains(where: { $0.reason == reason }) else { return open }
         let time = clock()
-        guard canRecord else {
+        guard canRecord, let history else {
             return open + [Gap(id: 0, reason: reason, scope: rules.roots, opened: time, detail: detail)]
         }
         let roots = rules.roots
@@ -238,4 +242,11 @@ package func exitBits(_ report: CheckReport, _ options: CheckOptions) -> Int {
     if !report.errors.isEmpty || report.summary.openGaps > 0 || report.summary.unbaselined > 0 { bits |= 8 }
     if options.isStrict && report.summary.unexamined > 0 { bits |= 8 }
     return bits
+}
+
+extension BaselineOrigin {
+    /// What a baseline says of the host whose files were recorded.
+    package init(_ manifest: BaselineManifest) {
+        self.init(host: manifest.hostName, machineID: manifest.machineID)
+    }
 }

@@ -60,9 +60,16 @@ package enum RuleLoadingError: Error, CustomStringConvertible {
     }
 }
 
-/// Reads, parses and resolves the rules of this host.
-package struct RuleLoader: Sendable {
-    package init() {}
+/// Reads and parses the rules of this host, and resolves them against a tree.
+///
+/// The places of rules are the running program's own files. What rules speak of (the programs of `detect`, homes, the
+/// links in the names) is the tree's.
+package struct RuleLoader<Tree: FileTree>: Sendable {
+    let tree: Tree
+
+    package init(tree: Tree) {
+        self.tree = tree
+    }
 
     /// - Throws: `RuleLoadingError`.
     package func load(_ configuration: RuleConfiguration) throws(RuleLoadingError) -> LoadedRules {
@@ -118,7 +125,7 @@ package struct RuleLoader: Sendable {
         let tree = KernelTree()
         let directory: OwnedDescriptor
         do {
-            directory = try tree.openDirectory(canonicalDirectory(place))
+            directory = try tree.openDirectory(RuleLoader<KernelTree>(tree: tree).canonicalDirectory(place))
         } catch .notDirectory {
             return [RuleFile(name: Array(place.name), content: .bytes(try readFile(place, limit: fileLimit)))]
         }
@@ -184,20 +191,21 @@ package struct RuleLoader: Sendable {
 
     /// The homes that `~/` stands for.
     private func homes(_ buildUsers: [String]) -> [RawPath] {
-        let users = (try? readFile("/etc/passwd", limit: 16 << 20)) ?? []
-        let shells = (try? readFile("/etc/shells", limit: 1 << 20)) ?? []
-        return HomeDirectories.find(passwd: users, shells: shells, buildUsers: buildUsers, tree: KernelTree())
+        let resolver = PathResolver(tree: tree)
+        let users = (try? resolver.readFile("/etc/passwd", limit: 16 << 20)) ?? []
+        let shells = (try? resolver.readFile("/etc/shells", limit: 1 << 20)) ?? []
+        return HomeDirectories.find(passwd: users, shells: shells, buildUsers: buildUsers, tree: tree)
     }
 
     /// Every link of a directory's path resolved, its last component too; what is missing stays as written.
     package func canonicalDirectory(_ path: RawPath) -> RawPath {
-        let resolver = PathResolver(tree: KernelTree())
+        let resolver = PathResolver(tree: tree)
         return resolver.resolve(path).final ?? resolver.canonical(path)
     }
 
     /// A path as rules see it: every link but the last component resolved.
     package func canonical(_ path: RawPath) -> RawPath {
-        PathResolver(tree: KernelTree()).canonical(path)
+        PathResolver(tree: tree).canonical(path)
     }
 
     /// Whether a glob of `detect` matches anything.
@@ -205,7 +213,6 @@ package struct RuleLoader: Sendable {
     /// Only directories that lead on towards it are entered, as many levels down as it has slashes, and at most
     /// `detectLimit` names are tried: a pack looks for a program, not through a disk.
     private func exists(_ glob: Glob) -> Bool {
-        let tree = KernelTree()
         if let path = glob.literal {
             guard let directory = try? tree.openDirectory(canonicalDirectory(path.parent)) else {
                 return false
@@ -219,7 +226,7 @@ package struct RuleLoader: Sendable {
         while let (directory, state) = pending.popLast() {
             guard let descriptor = try? tree.openDirectory(canonicalDirectory(directory)) else { continue }
             let known = matcher.literalNames(state)
-            for name in known ?? names(of: descriptor, tree) {
+            for name in known ?? names(of: descriptor) {
                 seen += 1
                 let step = matcher.step(state, name[...])
                 // What may be there by its name is looked up; what was listed is there.
@@ -236,11 +243,16 @@ package struct RuleLoader: Sendable {
         return false
     }
 
-    private func names(of directory: borrowing OwnedDescriptor, _ tree: KernelTree) -> [[UInt8]] {
+    private func names(of directory: borrowing OwnedDescriptor) -> [[UInt8]] {
         var listing = DirectoryListing()
         guard (try? tree.list(directory, into: &listing)) != nil else { return [] }
         return listing.entries.map { Array(listing.name(of: $0)) }
     }
+}
+
+extension RuleLoader where Tree == KernelTree {
+    /// For the files of the running system.
+    package init() { self.init(tree: KernelTree()) }
 }
 
 /// Bytes of a rule file at the most; the parser refuses larger ones with its own words.

@@ -214,11 +214,13 @@ package struct Survey<Tree: FileTree>: Sendable {
                 }
                 continue
             }
+            var observation = difference.observation
+            observation.isCopy = baseline.isCopy
             let subject = Subject(
                 path: difference.path,
                 rule: rule,
                 recorded: difference.recorded?.state.attributes,
-                observation: difference.observation,
+                observation: observation,
                 touches: Touches(gap: options.gap),
                 via: difference.recorded?.via
             )

@@ -73,6 +73,7 @@ extension Watcher {
         if let grown, examined != nil {
             compared = grown.comparison(baseline: compared.recorded, observation: compared.observation)
         }
+        compared.observation.isCopy = baseline.isCopy
         let subject = Subject(
             path: settled.path,
             rule: rule,
