@@ -139,6 +139,8 @@ package struct ProcessTable: Sendable {
         for index in ended[child, default: []].indices {
             ended[child]?[index].doubtReadings(since: time)
         }
+        // One that was there before is looked at when it matters.
+        if living[parent] == nil, parent > 0 { insert(parent, born: 0, image: ProcessImage(since: 0)) }
         insert(child, born: time, image: ProcessImage(since: time))
         let parent = living[parent]?.serial
         living[child]?.parent = parent

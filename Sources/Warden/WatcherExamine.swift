@@ -101,7 +101,8 @@ extension Watcher {
         if let attributes = examined?.attributes { markLinked(settled.path, attributes) }
         let state = examined.map { RecordedState.examined($0.attributes, isRacy: $0.isRacy) }
         var outcome = Outcome(path: settled.path, rule: rule, finding: finding, state: state)
-        if let position { attribute(&outcome, asOf: position) }
+        let modified = examined.flatMap { $0.attributes.type == .file ? $0.attributes.mtime : nil }
+        if let position { attribute(&outcome, asOf: position, modified: modified) }
         return outcome
     }
 
@@ -116,11 +117,12 @@ extension Watcher {
     }
 
     /// Says who it was, where that is certain.
-    private func attribute(_ outcome: inout Outcome, asOf position: UInt64) {
+    private func attribute(_ outcome: inout Outcome, asOf position: UInt64, modified: Timestamp?) {
         outcome.told = [(outcome.path, position)]
         guard let writers, let finding = outcome.finding else { return }
         if let from = finding.from { outcome.told.append((from, position)) }
-        guard let answer = writers.actor(of: outcome.path, finding.change, asOf: position) else { return }
+        let (path, change) = (outcome.path, finding.change)
+        guard let answer = writers.actor(of: path, change, asOf: position, modified: modified) else { return }
         outcome.finding?.actor = answer.actor
         outcome.told[0].position = answer.position
     }
