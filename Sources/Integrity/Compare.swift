@@ -52,7 +52,9 @@ private func compare(
     let all = differences(before, after).filter { $0 != .inode || hasIdentity }
     let counted = all.filter { counts($0, before, after, profile) }
     if before.type != after.type { return Change(.type, all, counted: counted) }
-    let isGrowth = profile == .appendOnly && grew(before, after, observed)
+    let isGrowth =
+        profile == .appendOnly
+        && continues(before, after, prefix: observed.prefix, isCopy: observed.isCopy)
 
     if let kind = ChangeKind(counting: counted) {
         return Change(kind, all, counted: counted, isGrowth: kind == .content && isGrowth)
@@ -158,10 +160,19 @@ extension ChangeKind {
     }
 }
 
-/// True where only bytes were added behind those that were recorded.
-private func grew(_ before: Attributes, _ after: Attributes, _ observed: Observation) -> Bool {
-    guard before.type == .file, after.size >= before.size, let prefix = observed.prefix else { return false }
-    return before.content == .digest(prefix) && (before.inode == after.inode || observed.isCopy)
+/// True where a file is the one that was seen before, and only bytes were added behind those that it held.
+///
+/// - Parameters:
+///   - before: As it was.
+///   - after: As it is, under this or another name.
+///   - prefix: The digest of its first bytes now, as many as it held.
+///   - isCopy: It was seen on another disk: its inode says nothing.
+/// - Returns: False also where something else that counts differs.
+package func continues(_ before: Attributes, _ after: Attributes, prefix: Digest?, isCopy: Bool = false)
+    -> Bool
+{
+    guard before.type == .file, after.size >= before.size, let prefix else { return false }
+    return before.content == .digest(prefix) && (before.inode == after.inode || isCopy)
         && before.mode == after.mode && before.uid == after.uid && before.gid == after.gid
         && before.xattrs == after.xattrs && before.flags == after.flags && before.links == after.links
 }

@@ -209,6 +209,8 @@ package struct ScopeApproval: Hashable, Sendable {
     package var homes = Names<RawPath>()
     package var incoming: [Group] = []
     package var outgoing: [Group] = []
+    /// What goes out without ever having had a record: it was added since the scope was approved.
+    package var hidden: [Group] = []
     /// Of what comes in, what could not be examined: it is recorded as unexamined where it has a record.
     package var unexamined: [ExaminationError] = []
     /// Of what comes in, what should not exist, exists, and is approved by this.

@@ -122,6 +122,7 @@ extension ScopeApproval {
         object.append("homes", .object(homes))
         object.append("incoming", .array(incoming.map(\.json)))
         object.append("outgoing", .array(outgoing.map(\.json)))
+        object.append("hidden", .array(hidden.map(\.json)))
         object.append("unexamined", .array(unexamined.map(\.json)))
         object.append(list: presentAbsent.map(\.bytes), as: "present_absent")
         object.append("dropped", .array(dropped.map(JSON.int)))

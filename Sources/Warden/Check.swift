@@ -111,7 +111,8 @@ package struct Check<Tree: FileTree> {
             let decided = record.map { selection.rule(for: $0) } ?? selection.rule(for: standing.path)
             guard decided != nil, !seen.contains(standing.path), result.hasSettled(standing.path),
                 filter.allows(path: standing.path, rule: standing.rule),
-                let rule = rules.rules.first(where: { $0.id == standing.rule })
+                let rule = rules.rules.first(where: { $0.id == standing.rule }),
+                !standing.isLostLog(under: rule, recorded: record)
             else { continue }
             outcomes.append(Outcome(path: standing.path, rule: rule, finding: nil, state: record?.state))
         }
@@ -150,6 +151,13 @@ package struct Check<Tree: FileTree> {
             finding.resolved = past.resolved
             findings[path] = finding
         }
+        for (path, known) in standing where findings[path] == nil {
+            guard let current = known.first(where: \.isCurrent), filter.allows(path: path, rule: current.rule),
+                let rule = rules.rules.first(where: { $0.id == current.rule }),
+                current.isLostLog(under: rule, recorded: try baseline.record(for: path)?.record)
+            else { continue }
+            findings[path] = try history?.finding(current.seq)
+        }
         return findings.values.sorted { $0.path < $1.path }
     }
 
@@ -157,7 +165,7 @@ package struct Check<Tree: FileTree> {
     private func gaps(_ result: SurveyResult, _ options: SurveyOptions, canRecord: Bool) throws -> [Gap] {
         guard !options.isRestricted else {
             let filter = RecordFilter(options)
-            return try (history?.openGaps() ?? []).filter { gap in
+            return try restrictedGaps(result).filter { gap in
                 gap.scope.isEmpty || gap.scope.contains { filter.touches($0) }
             }
         }
@@ -168,22 +176,42 @@ package struct Check<Tree: FileTree> {
         return try settle(.history, anchor, open, canRecord: canRecord)
     }
 
+    /// A part of the scope does not settle what the rules and the approved scope disagree about, but it knows of it.
+    private func restrictedGaps(_ result: SurveyResult) throws -> [Gap] {
+        let open = try history?.openGaps() ?? []
+        let difference = ScopeDifference(baseline: baseline, rules: rules)
+        guard difference.isThere, !open.contains(where: { $0.reason == .scope }) else { return open }
+        let detail =
+            "\(difference.sentence); run `millwarden check` without --path and --rule to count what that is about"
+        return open + [Gap(id: 0, reason: .scope, scope: difference.roots, opened: clock(), detail: detail)]
+    }
+
     /// What the rules and the approved scope disagree about is one gap; it closes where they agree again.
     private func scopeGaps(_ result: SurveyResult, canRecord: Bool) throws -> [Gap] {
         let difference = ScopeDifference(baseline: baseline, rules: rules)
         let time = clock()
+        let detail = difference.detail(
+            unbaselined: result.unbaselined,
+            fallenOut: result.fallenOut,
+            hidden: result.hiddenCount
+        )
         if canRecord, let history {
             try difference.settleGap(
                 unbaselined: result.unbaselined,
                 fallenOut: result.fallenOut,
+                hidden: result.hiddenCount,
                 in: history,
                 at: time
             )
-            return try history.openGaps()
+            // The row keeps the counts of when it was opened; the report says those of now.
+            return try history.openGaps().map { gap in
+                var gap = gap
+                if gap.reason == .scope { gap.detail = detail }
+                return gap
+            }
         }
         let others = try (history?.openGaps() ?? []).filter { $0.reason != .scope }
         guard difference.isThere else { return others }
-        let detail = difference.detail(unbaselined: result.unbaselined, fallenOut: result.fallenOut)
         return others
             + [Gap(id: 0, reason: .scope, scope: difference.roots, opened: time, detail: detail)]
     }

@@ -48,14 +48,18 @@ package struct SurveyResult: Sendable {
     package var unexamined: [RawPath] = []
     /// In scope now, but not when the baseline was approved: nobody approved anything about them yet.
     package var unbaselined = 0
-    /// Recorded, but in scope no more.
+    /// In scope when the baseline was approved, but no more: on record, or hidden.
     package var fallenOut = 0
+    /// Of these, what has no record.
+    package var hidden: [ScopeApproval.Group] = []
     /// The records of what came into scope, and what fell out of it, where the options ask for them.
     package var incoming: [Record] = []
     package var outgoing: [Record] = []
     package var notEntered: [RawPath: String] = [:]
 
     package init() {}
+
+    package var hiddenCount: Int { hidden.reduce(0) { $0 + $1.count } }
 
     /// Whether a path that stands in no deviation was looked at and is as recorded.
     ///
@@ -154,7 +158,15 @@ package struct Survey<Tree: FileTree>: Sendable {
 
         collected.skip(to: bounds.upperBound)
         try examineUnvisited(collected.unvisited, options, shared, &collected)
-        return judge(collected, shared, options)
+        collected.differences += try lostLogs(options, collected)
+        let difference = ScopeDifference(baseline: baseline, rules: rules)
+        var result = judge(collected, difference, options)
+        if !options.isRestricted {
+            result.hidden = try HiddenPaths(tree: tree, rules: rules, baseline: baseline, jobs: options.jobs)
+                .find(difference)
+            result.fallenOut += result.hiddenCount
+        }
+        return result
     }
 
     /// The ordinals of the records that the options are about.
@@ -192,7 +204,7 @@ package struct Survey<Tree: FileTree>: Sendable {
         }
     }
 
-    private func judge(_ collected: Collector, _ shared: SurveyShared, _ options: SurveyOptions)
+    private func judge(_ collected: Collector, _ scope: ScopeDifference, _ options: SurveyOptions)
         -> SurveyResult
     {
         var result = SurveyResult()
@@ -204,7 +216,7 @@ package struct Survey<Tree: FileTree>: Sendable {
         result.fallenOut = collected.fallenOut.count
         if options.listsScope { result.outgoing = collected.fallenOut }
         result.notEntered = collected.notEntered
-        var question = ScopeDifference(baseline: baseline, rules: rules).makeQuestion()
+        var question = scope.makeQuestion()
         for difference in collected.differences {
             let rule = rules.rules[difference.ruleIndex]
             if difference.recorded == nil, !question.wasInScope(difference.path, rule: rule.id) {
@@ -216,7 +228,7 @@ package struct Survey<Tree: FileTree>: Sendable {
             }
             var observation = difference.observation
             observation.isCopy = baseline.isCopy
-            let subject = Subject(
+            var subject = Subject(
                 path: difference.path,
                 rule: rule,
                 recorded: difference.recorded?.state.attributes,
@@ -224,6 +236,7 @@ package struct Survey<Tree: FileTree>: Sendable {
                 touches: Touches(gap: options.gap),
                 via: difference.recorded?.via
             )
+            subject.isContinuation = difference.isContinuation
             guard var finding = assess(subject) else { continue }
             rules.noteAbsence(&finding)
             let state = difference.observation.attributes.map {
@@ -231,6 +244,7 @@ package struct Survey<Tree: FileTree>: Sendable {
             }
             result.deviations.append(Deviation(subject: subject, finding: finding, state: state))
         }
+        Rotations(tree: tree, clock: clock, lasts: options.grownLogs).settle(&result.deviations)
         let states = Dictionary(
             result.deviations.map { ($0.finding.path, $0) },
             uniquingKeysWith: { first, _ in first }
@@ -290,6 +304,7 @@ struct Difference: Sendable {
     var recorded: Record?
     var observation: Observation
     var isRacy: Bool
+    var isContinuation = false
 
     /// The record that a path would get as it stands; nil where nothing does.
     func record(under rule: Rule) -> Record? {

@@ -205,7 +205,8 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
                     ruleIndex: entry.rule,
                     recorded: recorded,
                     observation: compared.observation,
-                    isRacy: examined.isRacy
+                    isRacy: examined.isRacy,
+                    isContinuation: compared.isContinuation
                 )
             )
             return examined.bytesRead >= largeFile
@@ -238,7 +239,10 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         _ outcome: inout UnitOutcome
     ) -> Bool {
         let path = directory.appending(entry.name)
-        let options = ExamineOptions(for: shared.rules.rules[entry.rule], recorded: nil)
+        let rule = shared.rules.rules[entry.rule]
+        var options = ExamineOptions(for: rule, recorded: nil)
+        let last = LastObserved(shared.grownLogs[path], rule: rule)
+        if let last { options.prefix = last.size }
         do {
             guard
                 let examined = try examiner.examine(
@@ -250,13 +254,17 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
             else { return false }
             outcome.examined += 1
             outcome.bytes += examined.bytesRead
+            let compared = last?.comparison(baseline: nil, observation: examined.observation)
             outcome.differences.append(
                 Difference(
                     path: path,
                     ruleIndex: entry.rule,
-                    recorded: nil,
-                    observation: examined.observation,
-                    isRacy: examined.isRacy
+                    recorded: compared?.recorded.map {
+                        Record(path: path, state: .examined($0, isRacy: false), rule: rule.id)
+                    },
+                    observation: compared?.observation ?? examined.observation,
+                    isRacy: examined.isRacy,
+                    isContinuation: compared?.isContinuation ?? false
                 )
             )
             return examined.bytesRead >= largeFile

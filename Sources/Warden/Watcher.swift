@@ -113,6 +113,8 @@ package final class Watcher<Tree: FileTree> {
     var wantsReload = false
     /// Why the rules in force are not those on disk.
     var ruleTrouble: String?
+    /// Where logs were renamed to, by their name before, and what they were when their name got something else.
+    var rotated = RotatedLogs()
     /// Paths that differ from the baseline and were reported.
     var reported: Set<RawPath> = []
     /// Open gaps of the reason `unreadable`, by path.

@@ -81,6 +81,7 @@ extension Watcher {
         if let departure {
             if isKnown(departure.path) {
                 source = departure.path
+                if isSelected { rotated.note(departure.path, to: path) }
             } else if isSelected, !departure.isDirectory {
                 // A temporary file on its way onto this name: its story is this path's.
                 settle.fold(departure.path)

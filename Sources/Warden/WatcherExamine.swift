@@ -69,12 +69,17 @@ extension Watcher {
         let origin = try origin(of: settled, recorded: recorded, examined: examined)
         var touches = settled.touches
         if settled.onto != nil { touches.cameAndLeft = false }
-        var compared = (recorded: recorded?.state.attributes, observation: examined?.observation ?? .absent)
+        var compared = (
+            recorded: recorded?.state.attributes, observation: examined?.observation ?? .absent,
+            isContinuation: false
+        )
+        // A rotated log has no record; that it is gone is told by what was last observed of it.
+        if let grown, examined == nil, recorded == nil { compared.recorded = grown.attributes }
         if let grown, examined != nil {
             compared = grown.comparison(baseline: compared.recorded, observation: compared.observation)
         }
         compared.observation.isCopy = baseline.isCopy
-        let subject = Subject(
+        var subject = Subject(
             path: settled.path,
             rule: rule,
             recorded: compared.recorded,
@@ -83,7 +88,13 @@ extension Watcher {
             via: recorded?.via,
             from: origin?.path
         )
+        subject.isContinuation = compared.isContinuation
         var finding = assess(subject)
+        if let change = finding?.change, change.canBeRotation, finding?.verdict == .unauthorized,
+            try isRotation(settled, rule, grown?.attributes ?? recorded?.state.attributes, examined)
+        {
+            finding?.verdict = .expected
+        }
         if finding?.change == .moved, let origin {
             finding?.before = origin.state.attributes
             moved.insert(origin.path)
@@ -315,6 +326,7 @@ extension Watcher {
         let isNew = try difference.settleGap(
             unbaselined: result.unbaselined,
             fallenOut: result.fallenOut,
+            hidden: result.hiddenCount,
             in: setup.history,
             at: setup.clock()
         )
@@ -332,9 +344,11 @@ extension Watcher {
         for path in reported where !found.contains(path) && result.hasSettled(path) {
             // The directory itself is an entry of its parent and was not examined.
             if let subtree = options.subtree, path == subtree || !path.isWithin(subtree) { continue }
-            guard let recorded = try rule(for: path, recorded: baseline.record(for: path, with: &cursor))
+            let record = try baseline.record(for: path, with: &cursor)
+            guard let rule = rule(for: path, recorded: record),
+                try setup.history.currentStanding(path)?.isLostLog(under: rule, recorded: record) != true
             else { continue }
-            outcomes.append(Outcome(path: path, rule: recorded, finding: nil, state: nil))
+            outcomes.append(Outcome(path: path, rule: rule, finding: nil, state: nil))
         }
         var new = 0
         for start in stride(from: 0, to: outcomes.count, by: 256) {

@@ -143,7 +143,9 @@ struct BaselineAccept: ParsableCommand {
     func validate() throws {
         let isChosen = !(path.isEmpty && rule.isEmpty && seq.isEmpty)
         if [all, isChosen, scope].count(where: { $0 }) != 1 {
-            throw ValidationError("say what to accept: --all, or some of --path, --rule and --seq, or --scope")
+            throw ValidationError(
+                "say what to accept: --all, or some of --path, --rule and --seq, or --scope"
+            )
         }
         if reason.allSatisfy(\.isWhitespace) {
             throw ValidationError("--reason must say something; it goes on record")
@@ -211,7 +213,14 @@ struct BaselineAccept: ParsableCommand {
         meter.finish()
         var baseline: BaselineSummary?
         if !dryRun && planned.isNeeded {
-            baseline = try carryOut(planned.plan, acceptance, reader, history, session, (planned.report, rules.scope))
+            baseline = try carryOut(
+                planned.plan,
+                acceptance,
+                reader,
+                history,
+                session,
+                (planned.report, rules.scope)
+            )
             publishOnce(history, session.stateDirectory)
         }
         let report = AcceptReport(

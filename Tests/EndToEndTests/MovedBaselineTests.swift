@@ -1,3 +1,4 @@
+import CLinux
 import Host
 import Integrity
 import TestSupport
@@ -352,7 +353,7 @@ import Testing
         let keys = ["--trust-key", pair.keyFile, "--trust-key", otherKey]
         let report = try pair.document(0, line + keys)
         #expect(report["same_files"] == .bool(false), "\(report.pretty)")
-        try pair.golden.compiler.setModified(.init(tv_sec: 1_700_000_000, tv_nsec: 0))
+        try pair.golden.compiler.setModified(timespec(tv_sec: 1_700_000_000, tv_nsec: 0))
         try pair.expect(0, "baseline", "create", "--force")
         let touched = try pair.document(1, ["baseline", "diff", pair.file, "current"] + keys)
         #expect(

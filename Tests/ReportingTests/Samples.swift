@@ -297,6 +297,7 @@ enum Samples {
             ),
         ]
         scope.outgoing = [.init(rule: "gcc.old", count: 2, first: ["/opt/gcc/bin/cpp", "/opt/gcc/bin/gcc"])]
+        scope.hidden = [.init(rule: "gcc.old", count: 1, first: ["/opt/gcc/bin/implant"])]
         scope.unexamined = [unreadable]
         scope.presentAbsent = ["/usr/lib/gcc/specs"]
         scope.dropped = [12, 14]
@@ -506,21 +507,6 @@ extension Samples {
         report.summary.paths = 3
         return report
     }()
-
-    /// As the command writes it, piece by piece.
-    static func document(_ report: DifferenceReport, _ items: [BaselineDifference]) -> JSON {
-        var object = report.members
-        object.append("items", .array(items.map(\.json)))
-        return .object(object)
-    }
-
-    static var differenceText: String {
-        difference.heading()
-            + difference.groups.map { group in
-                group.heading(difference.summary)
-                    + differences.filter { DifferenceGroup($0) == group }.map { $0.text() }.joined()
-            }.joined()
-    }
 
     static let createdElsewhere: CreateReport = {
         var report = created

@@ -81,7 +81,12 @@ struct ReloadTests {
         try bench.scope.write("bin/lib/implant.so", "evil")
         try bench.reload()
         let detail = try #require(try openDetails(bench).first)
-        #expect(detail.contains("1 changed rule") && detail.contains("fell out: 2"), "\(detail)")
+        #expect(detail.contains("1 changed rule") && detail.contains("fell out: 3"), "\(detail)")
+        #expect(detail.contains("(1 of them without a record"), "\(detail)")
+        try bench.scope.write("bin/lib/another.so", "evil")
+        try bench.reload()
+        let grown = try #require(try openDetails(bench).first)
+        #expect(grown.contains("(2 of them without a record"), "\(grown)")
         // The rule goes back: what happened meanwhile is told, and the gap closes.
         bench.rulesOnDisk.set(.success(bench.rules))
         try bench.reload()

@@ -139,12 +139,17 @@ final class Image {
     ///
     /// The program, its libraries and the rules are mounted below `/.witness`, in a mount namespace of its own; `share`
     /// is there too, for what goes in and comes out.
-    func inside(_ status: Int32, _ arguments: [String], location: SourceLocation = #_sourceLocation) throws
-        -> ProcessResult
-    {
-        try home.makeDirectory("share")
+    func inside(
+        _ status: Int32,
+        _ arguments: [String],
+        withProc: Bool = true,
+        location: SourceLocation = #_sourceLocation
+    ) throws -> ProcessResult {
+        let share = home.appending("share")
+        if !isThere(text(share)) { try share.makeDirectory() }
         let script = """
             set -e
+            WITHOUT_PROC=\(withProc ? "" : "yes")
             image=$1 program=$2 rules=$3 share=$4
             shift 4
             mkdir -p "$image/.witness/lib" "$image/.witness/share"
@@ -153,16 +158,19 @@ final class Image {
                 bind "$library" "$image/.witness/lib/$(basename "$library")"
             done
             loader=$(ldd "$program" | sed -n 's/^[[:space:]]*\\(\\/[^ ]*ld-linux[^ ]*\\) .*/\\1/p')
-            bind "$loader" "$image/.witness/loader"
+            mkdir -p "$image$(dirname "$loader")" "$image/proc"
+            bind "$loader" "$image$loader"
+            [ -n "$WITHOUT_PROC" ] || mount -t proc proc "$image/proc"
             bind "$program" "$image/.witness/millwarden"
             bind "$rules" "$image/.witness/rules.yaml"
             mount --bind "$share" "$image/.witness/share"
-            exec chroot "$image" /.witness/loader --library-path /.witness/lib /.witness/millwarden "$@" \\
+            export LD_LIBRARY_PATH=/.witness/lib
+            exec chroot "$image" /.witness/millwarden "$@" \\
                 --rules /.witness/rules.yaml --state-dir /.witness/share/state
             """
         let line =
             ["--mount", "--propagation", "private", "sh", "-c", script, "sh", text(root), program]
-            + [text(home.appending("rules.yaml")), text(home.appending("share"))] + arguments
+            + [text(home.appending("rules.yaml")), text(share)] + arguments
         let result = try run("unshare", line, timeout: 120)
         #expect(result.status == .exited(status), "\(arguments): \(result)", sourceLocation: location)
         return result
