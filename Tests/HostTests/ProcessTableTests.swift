@@ -245,10 +245,10 @@ struct ProcessTableTests {
                     queue.append(ProcessEvent(.fork(parent: parent, child: pid), at: time))
                 case 1 where runs:
                     let exe = "/bin/\(Int.random(in: 0..<3, using: &random))"
-                    truth[pid, default: []].append((time, exe))
                     host.run(pid, exe)
-                    // The event comes a little later than the change itself.
+                    // /proc shows the new program a little before the event; it does nothing until then.
                     time += UInt64.random(in: 1...50, using: &random)
+                    truth[pid, default: []].append((time, exe))
                     queue.append(ProcessEvent(.exec(pid), at: time))
                 case 2 where runs:
                     truth[pid, default: []].append((time, nil))

@@ -96,19 +96,17 @@ struct WriterSourceTests {
         try scratch.write("file", "text")
         try scratch.write("gone", "text")
         try running {
-            let mode = try shell("chmod 600 file")
+            let mode = try shell("exec chmod 600 file")
             #expect(who("file", .metadata)?.pid == mode)
             #expect(who("file", .content) == nil, "nobody wrote into it")
             let text = try shell("echo more >> file")
             #expect(who("file", .content)?.pid == text)
             #expect(who("file", .metadata)?.pid == mode)
             #expect(who("file", .content)?.others == 1)
-            let removal = try shell("rm gone")
-            #expect(who("gone", .removed) != nil)
-            #expect(removal > 0)
-            let move = try shell("mv file moved")
-            #expect(who("moved", .moved)?.others == 0)
-            #expect(move > 0)
+            let removal = try shell("exec rm gone")
+            #expect(who("gone", .removed)?.pid == removal)
+            let move = try shell("exec mv file moved")
+            #expect(who("moved", .moved)?.pid == move && who("moved", .moved)?.others == 0)
         }
     }
 
