@@ -212,7 +212,7 @@ package struct ProcessTable: Sendable {
     }
 
     package func find(_ pid: Int32, between start: UInt64, and end: UInt64) -> Answer {
-        var found = ended[pid, default: []].filter { ($0.exited ?? .max) >= start && $0.born < end }
+        var found = ended[pid, default: []].filter { ($0.exited ?? .max) > start && $0.born < end }
         if let process = living[pid], process.born < end { found.append(process) }
         guard start >= completeSince else { return .uncertain }
         guard found.count < 2 else { return .ambiguous }
