@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What the scripts of this project share: a Swift toolchain, Debian's packages, the journal. Sourced, never run.
+# What the scripts of this project share: a Swift toolchain, Debian's packages, the journal, a Debian tree to boot.
+# Sourced, never run.
 
 # The oldest Swift that can read the package is what its manifest says.
 wanted_swift=$(sed -n '1s|^// swift-tools-version: *||p' "$(dirname "${BASH_SOURCE[0]}")/../Package.swift")
@@ -53,8 +54,11 @@ lacks() {
         zlib1g-dev) ! pkg-config --exists zlib ;;
         # What the toolchain's own programs are linked with.
         libcurl4 | libncurses6 | libsqlite3-0 | libxml2 | zlib1g) ! swift build --version >/dev/null 2>&1 ;;
-        debootstrap) ! command -v debootstrap ;;
-        systemd-container) ! command -v systemd-nspawn ;;
+        debhelper) ! command -v dh >/dev/null ;;
+        dpkg-dev) ! command -v dpkg-buildpackage >/dev/null ;;
+        debootstrap | fish | lintian | mandoc | python3 | zsh) ! command -v "$1" >/dev/null ;;
+        man-db) ! command -v man >/dev/null ;;
+        systemd-container) ! command -v systemd-nspawn >/dev/null ;;
         acl) ! command -v setfacl >/dev/null ;;
         attr) ! command -v setfattr >/dev/null ;;
         e2fsprogs) ! command -v chattr >/dev/null ;;
@@ -150,4 +154,51 @@ stop_journal() {
     wait "$journal_pid" 2>/dev/null || true
     journal_pid=
     rm -f /run/systemd/journal/{socket,stdout,dev-log,io.systemd.journal}
+}
+
+# debian_tree PACKAGE,...: a Debian tree with these packages, made where it is missing and kept from run to run. Its place
+# is in $tree; nobody writes to it. Another list is another tree. $MILLWARDEN_TREES says where they are.
+debian_tree() {
+    local trees=${MILLWARDEN_TREES:-/var/cache/millwarden}
+    [ "$(id -u)" -eq 0 ] || fail "only root can boot a Debian tree; run it with sudo"
+    need debootstrap systemd-container
+    tree=$trees/bookworm-$(printf '%s' "$1" | sha256sum | cut -c 1-8)
+    if [ -e "$tree/etc/debian_version" ]; then return; fi
+    step "A Debian tree in $tree"
+    mkdir -p "$trees"
+    rm -rf "$tree.new"
+    debootstrap --variant=minbase --include="$1" bookworm "$tree.new" >"$tree.log" 2>&1 ||
+        fail "debootstrap failed; the end of $tree.log says why"
+    rm -rf "$tree.new"/var/cache/apt/archives/*.deb
+    mv "$tree.new" "$tree"
+}
+
+# can_boot: this machine lets a systemd of its own be booted, which takes root, namespaces and control groups.
+can_boot() {
+    [ "$(id -u)" -eq 0 ] && unshare --mount --pid --net --fork true 2>/dev/null &&
+        { [ -w /sys/fs/cgroup/cgroup.procs ] || [ -w /sys/fs/cgroup/systemd/cgroup.procs ]; }
+}
+
+# boot_trial DIRECTORY SECONDS OPTION...: boots what the options of systemd-nspawn(1) say. DIRECTORY is /run/trial there,
+# and its file `trial` is run by bash as a unit; the last line that it prints has to be "trial passed".
+boot_trial() {
+    local directory=$1 seconds=$2
+    shift 2
+    cat >"$directory/trial.service" <<UNIT
+[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=/bin/bash /run/trial/trial
+StandardOutput=file:/run/trial/output
+StandardError=inherit
+TimeoutStartSec=$seconds
+ExecStopPost=/bin/systemctl poweroff --no-block
+UNIT
+    timeout $((seconds + 30)) systemd-nspawn --quiet "$@" --boot --register=no --keep-unit --bind="$directory:/run/trial" \
+        --bind-ro="$directory/trial.service:/etc/systemd/system/trial.service" \
+        systemd.wants=trial.service >"$directory/console" 2>&1 || true
+    cat "$directory/output" 2>/dev/null || tail -n 40 "$directory/console"
+    [ "$(tail -n 1 "$directory/output" 2>/dev/null)" = 'trial passed' ] ||
+        fail "the trial did not pass; what it said is above"
 }

@@ -20,7 +20,7 @@ extension FileTree {
     /// - Throws: `ENOENT`; `ENOTDIR` where a directory is missing or a link stands in its place; `EACCES`.
     package func openPlace(_ path: RawPath) throws(Errno) -> OwnedDescriptor {
         var current = try openDirectory(.root)
-        for component in path.components {
+        for component in path.normalized.components {
             current = try openPlace(component, in: current)
         }
         return current

@@ -24,13 +24,18 @@ package func readFile(_ path: RawPath, limit: Int) throws(Errno) -> [UInt8] {
 
 extension PathResolver {
     /// Reads a file of the tree at once, following links inside the tree only.
-    /// - Throws: As the function of that name; `ENOENT` also where links go in a circle.
+    ///
+    /// Only regular files: whoever made the tree could have put a device there, and opening one may have an effect.
+    ///
+    /// - Throws: As the function of that name; `ENOENT` also where links go in a circle; `EINVAL` for any device.
     package func readFile(_ path: RawPath, limit: Int) throws(Errno) -> [UInt8] {
         let resolution = resolve(path)
         guard let file = resolution.final else {
             throw resolution.failure.map { Errno($0.errno) } ?? .noEntry
         }
         let parent = try tree.openToLook(file.parent)
+        let type = try tree.status(of: file.nameInParent, in: parent).type
+        guard type == .file || type == .directory else { throw .invalid }
         return try contents(of: try tree.openFile(file.nameInParent, in: parent), in: tree, limit: limit)
     }
 }

@@ -11,6 +11,21 @@ extension SystemClock {
         )
     }
 
+    /// The host whose root a tree is, as far as its files tell: `/etc/hostname` and `/etc/machine-id`.
+    ///
+    /// It does not run, so that it is in no boot.
+    package static func host(in tree: some FileTree) -> HostIdentity {
+        let resolver = PathResolver(tree: tree)
+        let name = (try? resolver.readFile("/etc/hostname", limit: 4_096)) ?? []
+        let machine = (try? resolver.readFile("/etc/machine-id", limit: 4_096)) ?? []
+        return HostIdentity(
+            // As long as a node name can be.
+            name: escaped(Array(name.prefix { $0 != UInt8(ascii: "\n") }.prefix(64))),
+            machineID: identifier(machine),
+            bootID: ""
+        )
+    }
+
     /// Who logged in, whatever su or sudo did later (/proc/PID/loginuid); nil where nobody did.
     package static func loginUID() -> Int64? {
         guard let bytes = try? readFile("/proc/self/loginuid", limit: 64) else { return nil }

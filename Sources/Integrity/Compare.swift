@@ -6,6 +6,9 @@ package struct Observation: Hashable, Sendable {
     package var prefix: Digest?
     /// False on overlay and network file systems, where a file may change its inode by itself.
     package var hasStableIdentity: Bool
+    /// The recorded file was another one, of which this is a copy: inode, birth time and change time are its own and
+    /// are not compared.
+    package var isCopy = false
 
     package init(_ attributes: Attributes?, prefix: Digest? = nil, hasStableIdentity: Bool = true) {
         self.attributes = attributes
@@ -45,30 +48,32 @@ private func compare(
     profile: Profile,
     touches: Touches
 ) -> Change? {
-    let all = differences(before, after).filter { $0 != .inode || observed.hasStableIdentity }
+    let hasIdentity = observed.hasStableIdentity && !observed.isCopy
+    let all = differences(before, after).filter { $0 != .inode || hasIdentity }
     let counted = all.filter { counts($0, before, after, profile) }
     if before.type != after.type { return Change(.type, all, counted: counted) }
-    let isGrowth = profile == .appendOnly && grew(before, after, observed.prefix)
+    let isGrowth =
+        profile == .appendOnly
+        && continues(before, after, prefix: observed.prefix, isCopy: observed.isCopy)
 
-    if counted.contains(where: \.isContent) {
-        return Change(.content, all, counted: counted, isGrowth: isGrowth)
+    if let kind = ChangeKind(counting: counted) {
+        return Change(kind, all, counted: counted, isGrowth: kind == .content && isGrowth)
     }
-    if counted.contains(where: { $0 != .inode }) { return Change(.metadata, all, counted: counted) }
-    if counted.contains(.inode) { return Change(.replaced, all, counted: counted) }
     // A directory's own times move with every entry; what happened to its name is told by its entries.
     if before.type == .directory { return nil }
-    return passing(before, after, all, profile, touches)
+    return passing(before, after, observed, all, profile, touches)
 }
 
 /// Nothing that counts differs: a swap-and-restore, a harmless touch, or nothing at all.
 private func passing(
     _ before: Attributes,
     _ after: Attributes,
+    _ observed: Observation,
     _ all: [AttributeName],
     _ profile: Profile,
     _ touches: Touches
 ) -> Change? {
-    let ctimeMoved = before.ctime != after.ctime
+    let ctimeMoved = before.ctime != after.ctime && !observed.isCopy
     let attributes = all.isEmpty && ctimeMoved ? [.ctime] : all
     let isTransient: Bool
     if profile.isStrict {
@@ -141,10 +146,33 @@ private func counts(_ name: AttributeName, _ before: Attributes, _ after: Attrib
     }
 }
 
-/// True where only bytes were added behind those that were recorded.
-private func grew(_ before: Attributes, _ after: Attributes, _ prefix: Digest?) -> Bool {
+extension ChangeKind {
+    /// What a difference in these attributes is; nil where there is none.
+    package init?(counting attributes: [AttributeName]) {
+        if attributes.isEmpty { return nil }
+        if attributes.contains(.type) {
+            self = .type
+        } else if attributes.contains(where: \.isContent) {
+            self = .content
+        } else {
+            self = attributes.contains { $0 != .inode } ? .metadata : .replaced
+        }
+    }
+}
+
+/// True where a file is the one that was seen before, and only bytes were added behind those that it held.
+///
+/// - Parameters:
+///   - before: As it was.
+///   - after: As it is, under this or another name.
+///   - prefix: The digest of its first bytes now, as many as it held.
+///   - isCopy: It was seen on another disk: its inode says nothing.
+/// - Returns: False also where something else that counts differs.
+package func continues(_ before: Attributes, _ after: Attributes, prefix: Digest?, isCopy: Bool = false)
+    -> Bool
+{
     guard before.type == .file, after.size >= before.size, let prefix else { return false }
-    return before.content == .digest(prefix) && before.inode == after.inode
+    return before.content == .digest(prefix) && (before.inode == after.inode || isCopy)
         && before.mode == after.mode && before.uid == after.uid && before.gid == after.gid
         && before.xattrs == after.xattrs && before.flags == after.flags && before.links == after.links
 }

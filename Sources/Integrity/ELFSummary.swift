@@ -92,16 +92,16 @@ extension ELFSummary {
         output.append(little: entry)
         for text in [interpreter, runPath, rpath, soname, buildID] {
             output.append(text == nil ? 0 : 1)
-            if let text { output.append(lengthAnd: text) }
+            if let text { output.append(lengthAnd: text[...]) }
         }
         for list in [needed, auditors, filters] {
             output.append(little: UInt16(clamping: list.count))
-            for name in list.prefix(Int(UInt16.max)) { output.append(lengthAnd: name) }
+            for name in list.prefix(Int(UInt16.max)) { output.append(lengthAnd: name[...]) }
         }
         output.append(little: UInt16(clamping: parts.count))
         for part in parts.prefix(Int(UInt16.max)) {
             output.append(part.kind.rawValue)
-            output.append(lengthAnd: part.name)
+            output.append(lengthAnd: part.name[...])
             output.append(little: part.size)
             output.append(little: part.fingerprint)
         }

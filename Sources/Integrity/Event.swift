@@ -167,6 +167,8 @@ package struct BaselineEvent: Hashable, Sendable {
     /// The real uid of the process, and the login uid where the kernel knows one.
     package var uid: Int64
     package var loginuid: Int64?
+    /// Where an imported baseline comes from; nil for one that was made here.
+    package var origin: BaselineOrigin?
     /// The rows of the changes that were accepted.
     package var accepted: [Int64]
     /// How many paths the approval changed.
@@ -202,6 +204,22 @@ package struct BaselineEvent: Hashable, Sendable {
         self.accepted = accepted
         self.paths = paths
         self.scope = scope
+    }
+}
+
+/// Where a baseline that was not made here comes from, by its own signed word.
+package struct BaselineOrigin: Hashable, Sendable {
+    /// The node name of the host whose files were recorded.
+    package var host: String
+    /// machine-id(5) of that host; empty where it had none.
+    package var machineID: String
+    /// The key that is trusted since the import; nil where it was trusted before.
+    package var trustedKey: String?
+
+    package init(host: String, machineID: String, trustedKey: String? = nil) {
+        self.host = host
+        self.machineID = machineID
+        self.trustedKey = trustedKey
     }
 }
 

@@ -321,6 +321,7 @@ extension Event {
             object.append("reason", .optional(baseline.reason))
             object.append("uid", .int(baseline.uid))
             object.append("loginuid", .optional(baseline.loginuid))
+            if let origin = baseline.origin { object.append("origin", .object(origin.members)) }
             object.append("accepted", .array(baseline.accepted.map(JSON.int)))
             object.append("paths", .int(Int64(baseline.paths)))
             // Only where it applies: rows of before keep their bytes.
@@ -431,6 +432,21 @@ extension CheckEvent {
     }
 }
 
+extension BaselineOrigin {
+    package var members: JSONObject {
+        var object = JSONObject()
+        object.append("host", .string(host))
+        object.append("machine_id", .string(machineID))
+        object.append("trusted_key", .optional(trustedKey))
+        return object
+    }
+
+    fileprivate init?(members object: JSONObject) {
+        guard let host = object["host"]?.text, let machineID = object["machine_id"]?.text else { return nil }
+        self.init(host: host, machineID: machineID, trustedKey: object["trusted_key"]?.text)
+    }
+}
+
 extension BaselineEvent {
     fileprivate init?(members object: JSONObject) {
         guard let action = object["action"]?.text.flatMap(Action.init(rawValue:)),
@@ -447,6 +463,7 @@ extension BaselineEvent {
             paths: Int(paths),
             scope: object["scope"]?.object.flatMap(ScopeCounts.init(members:))
         )
+        origin = object["origin"]?.object.flatMap(BaselineOrigin.init(members:))
     }
 }
 

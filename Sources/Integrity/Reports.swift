@@ -53,6 +53,17 @@ package struct CheckReport: Hashable, Sendable {
     package var exit = 0
     /// `--fail-on`: what is less severe is shown and sets no bit.
     package var failOn = Severity.low
+    /// `--root`: paths are those below it.
+    package var root: RawPath?
+    /// `--baseline`: where it is not this host's own.
+    package var baselineFile: RawPath?
+    /// The host whose files were recorded, where that need not be the one that is checked.
+    package var origin: BaselineOrigin?
+    /// What was examined are copies of the recorded files: identity and change time were not compared.
+    package var isCopy = false
+
+    /// Another system was checked, or another baseline than this host's: nothing here knows of it.
+    package var isElsewhere: Bool { root != nil || baselineFile != nil }
 
     package init(
         host: HostIdentity,
@@ -85,6 +96,10 @@ package struct CreateReport: Hashable, Sendable {
     package var presentAbsent: [RawPath]
     /// Directories that were not entered because of the file system they lie on, with its name.
     package var notEntered: [RawPath: String]
+    /// `--root`: whose root was recorded; paths are those below it.
+    package var root: RawPath?
+    /// The public key that verifies the file, where that is not this host's baseline.
+    package var keyFile: RawPath?
 
     package init(
         baseline: BaselineSummary,
@@ -194,6 +209,8 @@ package struct ScopeApproval: Hashable, Sendable {
     package var homes = Names<RawPath>()
     package var incoming: [Group] = []
     package var outgoing: [Group] = []
+    /// What goes out without ever having had a record: it was added since the scope was approved.
+    package var hidden: [Group] = []
     /// Of what comes in, what could not be examined: it is recorded as unexamined where it has a record.
     package var unexamined: [ExaminationError] = []
     /// Of what comes in, what should not exist, exists, and is approved by this.

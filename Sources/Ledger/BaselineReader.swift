@@ -7,11 +7,16 @@ internal import Synchronization
 ///
 /// The file is read with pread(2) and never mapped: a file that shrinks under a mapping would stop the program.
 package final class BaselineReader: Sendable {
+    /// What errors call the file.
     package let path: RawPath
     package let summary: BaselineSummary
     package let manifest: BaselineManifest
     /// The rules by the numbers that records carry.
     package let rules: [RuleID]
+    /// The files it is compared with are copies of those that were recorded: another machine's, or restored ones.
+    ///
+    /// Their inodes, birth times and change times are their own and say nothing.
+    package let isCopy: Bool
     let blocks: [BlockInfo]
     private let file: LedgerFile
     /// Both threads of a walk move through the same few blocks.
@@ -24,25 +29,40 @@ package final class BaselineReader: Sendable {
     package var count: Int { summary.entries }
 
     /// Opens a baseline and verifies it down to the digests of its blocks.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - name: What errors call it; nil for its path.
+    ///   - keys: Those whose signature is believed.
+    ///   - isCopy: Whether what it is compared with are copies of the recorded files, given what it says of itself.
+    /// - Returns: A reader that checks every block when it reads it.
     /// - Throws: What `BaselineError` says of files that are missing, damaged, too new or not signed by one of `keys`.
-    package static func open(_ path: RawPath, trusting keys: [PublicKey]) throws(BaselineError)
-        -> BaselineReader
-    {
-        try BaselineReader(path, trusting: keys)
+    package static func open(
+        _ path: RawPath,
+        named name: RawPath? = nil,
+        trusting keys: [PublicKey],
+        isCopy: (BaselineManifest) -> Bool = { _ in false }
+    ) throws(BaselineError) -> BaselineReader {
+        try BaselineReader(path, named: name ?? path, trusting: keys, isCopy: isCopy)
     }
 
     /// What a file says of itself, complete and undamaged but whoever signed it.
     ///
     /// Never enough to believe a record.
     package static func claimedSummary(of path: RawPath) throws(BaselineError) -> BaselineSummary {
-        try BaselineReader(path, trusting: nil).summary
+        try BaselineReader(path, named: path, trusting: nil, isCopy: { _ in false }).summary
     }
 
-    private init(_ path: RawPath, trusting keys: [PublicKey]?) throws(BaselineError) {
+    private init(
+        _ file: RawPath,
+        named path: RawPath,
+        trusting keys: [PublicKey]?,
+        isCopy: (BaselineManifest) -> Bool
+    ) throws(BaselineError) {
         let parts: SignedParts
         do {
-            file = try LedgerFile(reading: path)
-            parts = try SignedParts(file, path)
+            self.file = try LedgerFile(reading: file)
+            parts = try SignedParts(self.file, path)
         } catch let error as BaselineError {
             throw error
         } catch let error as FileFailure {
@@ -71,6 +91,7 @@ package final class BaselineReader: Sendable {
         }
         self.path = path
         manifest = encoded.manifest
+        self.isCopy = isCopy(encoded.manifest)
         rules = encoded.rules
         blocks = encoded.blocks
         summary = BaselineSummary(
@@ -149,6 +170,11 @@ final class LoadedBlock: Sendable {
 
     init(index: Int, bytes: [UInt8], rules: [RuleID], path: RawPath) {
         (self.index, self.bytes, self.rules, self.path) = (index, bytes, rules, path)
+    }
+
+    init(copying other: LoadedBlock) {
+        (index, rules, path) = (other.index, other.rules, other.path)
+        bytes = unsafe other.bytes.withUnsafeBytes { unsafe Array($0) }
     }
 }
 

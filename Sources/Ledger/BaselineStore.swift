@@ -43,8 +43,27 @@ package struct BaselineStore: Sendable {
         -> Int64
     {
         var last = max(0, current?.generation ?? 0)
-        if let history { last = max(last, try approvals(history).done?.event.baseline.generation ?? 0) }
+        if let history { last = max(last, try highestGeneration(history)) }
+        guard last < .max else { throw .malformed("there is no generation after \(last)") }
         return last + 1
+    }
+
+    /// Of all that were approved: an imported baseline has the number of the host it comes from.
+    private func highestGeneration(_ history: History) throws(BaselineError) -> Int64 {
+        var highest: Int64 = 0
+        do {
+            var filter = HistoryFilter()
+            filter.events = ["baseline"]
+            try history.forEachEntry(filter) { entry throws(HistoryError) in
+                if case .baseline(let event) = entry.event, event.action != .abandoned {
+                    highest = max(highest, event.baseline.generation)
+                }
+                return true
+            }
+        } catch {
+            throw .history(error)
+        }
+        return highest
     }
 
     // MARK: Replacing
@@ -140,10 +159,17 @@ package struct BaselineStore: Sendable {
         guard let history else {
             return OpenedBaseline(reader: try BaselineReader.open(path, trusting: keys), anchor: .missing)
         }
+        let id = history.id
         // Another process may be between its rename and its row: look at the history, the file, the history again.
         while true {
             let before = try approvals(history)
-            let reader = try BaselineReader.open(path, trusting: keys)
+            let isKnown = before.done != nil || before.pending != nil
+            // One that comes from elsewhere was imported; without a history nobody can say that it was.
+            let reader = try BaselineReader.open(
+                path,
+                trusting: keys,
+                isCopy: { isKnown && $0.historyID != id }
+            )
             // The root alone: a row keeps its times to the microsecond, the file to the nanosecond.
             if before.pending?.event.baseline.root == reader.summary.root {
                 return OpenedBaseline(reader: reader, anchor: .pending)
@@ -159,16 +185,45 @@ package struct BaselineStore: Sendable {
         }
     }
 
-    /// A copy of a baseline in the state directory, ready to be put into place; an `import` begins with it.
-    package func stage(copyOf source: RawPath) throws(BaselineError) -> StagedBaseline {
-        try StagedBaseline(copyOf: source, at: temporaryPath(), mode: 0o600)
+    /// A copy of a baseline in the state directory, verified to the last record and ready to be put into place; an
+    /// `import` begins with it.
+    ///
+    /// It is the copy that is verified, so that nobody changes the file in between; errors name the source.
+    package func stage(copyOf source: RawPath, trusting keys: [PublicKey]) throws(BaselineError) -> (
+        copy: StagedBaseline, reader: BaselineReader
+    ) {
+        let copy = try StagedBaseline(copyOf: source, at: temporaryPath(), mode: 0o600)
+        let reader = try BaselineReader.open(copy.path, named: source, trusting: keys)
+        try reader.verifyRecords()
+        guard (1..<Int64.max).contains(reader.summary.generation) else {
+            throw .damaged(source, part: "its generation")
+        }
+        return (copy, reader)
     }
 
-    /// Writes a copy of a baseline to a name that is not taken; `export`.
-    package func export(to target: RawPath) throws(BaselineError) {
-        let copy = try StagedBaseline(copyOf: path, at: target, mode: 0o644)
+    /// Writes a copy of the baseline in force to a name that is not taken; `export`.
+    package func export(_ summary: BaselineSummary, to target: RawPath, trusting keys: [PublicKey])
+        throws(BaselineError)
+    {
+        try BaselineStore.copy(path, summary, to: target, trusting: keys)
+    }
+
+    /// Writes a durable copy of a baseline to a name that is not taken.
+    ///
+    /// It is the copy that is verified, to the last record.
+    package static func copy(
+        _ source: RawPath,
+        _ summary: BaselineSummary,
+        to target: RawPath,
+        trusting keys: [PublicKey]
+    ) throws(BaselineError) {
+        let copy = try StagedBaseline(copyOf: source, at: target, mode: 0o644)
+        let written = try BaselineReader.open(target, named: source, trusting: keys)
+        try written.verifyRecords()
+        guard written.summary == summary else { throw .superseded(known: written.summary) }
         do {
             try LedgerFile(reading: target).sync()
+            try LedgerFile.syncDirectory(target.parent)
         } catch {
             throw .io(target, operation: error.operation, errno: error.errno)
         }

@@ -3,7 +3,7 @@ internal import Host
 package import Integrity
 
 /// The keys of a state directory: `keys/baseline.key` and `.pub` sign baselines, `keys/host.key` and `.pub` sign what
-/// the host itself says.
+/// the host itself says, `keys/trusted/*.pub` are of others whose baselines are believed here.
 package struct KeyStore: Sendable {
     /// The two keys a host has.
     ///
@@ -20,6 +20,7 @@ package struct KeyStore: Sendable {
 
     package func privateKeyPath(_ role: Role) -> RawPath { directory.appending(role.rawValue + ".key") }
     package func publicKeyPath(_ role: Role) -> RawPath { directory.appending(role.rawValue + ".pub") }
+    package var trustedDirectory: RawPath { directory.appending("trusted") }
 
     /// The baseline's key, made now where there is none.
     package func ensureBaselineKey() throws(KeyError) -> SigningKey { try ensure(.baseline) }
@@ -46,20 +47,70 @@ package struct KeyStore: Sendable {
         return key
     }
 
-    /// The keys whose signature makes a baseline believed: the configured ones, else that of this state directory.
+    /// A key whose signature makes a baseline believed, and the file that says so.
+    package struct TrustedKey: Hashable, Sendable {
+        package var file: RawPath
+        package var key: PublicKey
+    }
+
+    /// The keys whose signature makes a baseline believed: the configured ones, else that of this state directory and
+    /// those that were trusted with an import.
     package func trustedKeys(configured: [RawPath]) throws(KeyError) -> [PublicKey] {
-        var keys: [PublicKey] = []
-        for path in configured.isEmpty ? [publicKeyPath(.baseline)] : configured {
-            keys.append(try PublicKey.load(path))
+        try trusted(configured: configured).map(\.key)
+    }
+
+    /// The same with their files.
+    package func trusted(configured: [RawPath]) throws(KeyError) -> [TrustedKey] {
+        var files = configured
+        if files.isEmpty {
+            files = try importedKeyFiles()
+            let hasOwn = try exists(publicKeyPath(.baseline))
+            if hasOwn || files.isEmpty {
+                files.insert(publicKeyPath(.baseline), at: 0)
+            }
         }
+        var keys: [TrustedKey] = []
+        for file in files { keys.append(TrustedKey(file: file, key: try PublicKey.load(file))) }
         return keys
     }
+
+    private func importedKeyFiles() throws(KeyError) -> [RawPath] {
+        guard try exists(trustedDirectory) else { return [] }
+        do {
+            return try LedgerFile.names(in: trustedDirectory).filter {
+                $0.suffix(4).elementsEqual(".pub".utf8)
+            }
+            .map { trustedDirectory.appending($0) }.sorted()
+        } catch {
+            throw KeyError(trustedDirectory, error)
+        }
+    }
+
+    /// Believes a key from now on.
+    ///
+    /// - Returns: The file that was made for it; nil where it was trusted that way already.
+    package func trust(_ key: PublicKey) throws(KeyError) -> RawPath? {
+        let file = trustedDirectory.appending(hex(key.fingerprint.bytes) + ".pub")
+        if try exists(file) {
+            guard try PublicKey.load(file) == key else {
+                throw .damaged(file, reason: "it holds another key than its name says")
+            }
+            return nil
+        }
+        try makeDirectory(directory)
+        try makeDirectory(trustedDirectory)
+        try key.save(file)
+        return file
+    }
+
+    /// Takes back what `trust` made.
+    package func distrust(_ file: RawPath) { try? LedgerFile.remove(file) }
 
     private func ensure(_ role: Role) throws(KeyError) -> SigningKey {
         guard try !exists(privateKeyPath(role)), try !exists(publicKeyPath(role)) else {
             return try signingKey(role)
         }
-        try makeDirectory()
+        try makeDirectory(directory)
         let key = try SigningKey.generate()
         do {
             try key.save(privateKeyPath(role))
@@ -72,12 +123,12 @@ package struct KeyStore: Sendable {
         return key
     }
 
-    private func makeDirectory() throws(KeyError) {
+    private func makeDirectory(_ path: RawPath) throws(KeyError) {
         do {
-            try LedgerFile.makeDirectory(directory, mode: 0o700)
-            try LedgerFile.syncDirectory(directory.parent)
+            try LedgerFile.makeDirectory(path, mode: 0o700)
+            try LedgerFile.syncDirectory(path.parent)
         } catch {
-            if error.errno != .exists { throw KeyError(directory, error) }
+            if error.errno != .exists { throw KeyError(path, error) }
         }
     }
 

@@ -35,6 +35,17 @@ package struct RecordView: Sendable {
     /// Less than, equal to or greater than 0 as this record's name sorts before, with or behind the other.
     package func compareName(_ other: ArraySlice<UInt8>) -> Int { compareNames(name, other) }
 
+    /// An absolute directory without `.` and `..`, and a single component in it: nothing leads out of the tree that is
+    /// examined.
+    private var isWellNamed: Bool {
+        guard directory.isAbsolute, directory.normalized == directory, !directory.bytes.contains(0) else {
+            return false
+        }
+        if name.isEmpty { return directory.isRoot }
+        return !name.contains { $0 == slash || $0 == 0 } && !name.elementsEqual(".".utf8)
+            && !name.elementsEqual("..".utf8)
+    }
+
     func precedes(_ other: RecordView) -> Bool {
         compareKeys(directory.bytes[...], name, other.directory.bytes[...], other.name) < 0
     }
@@ -42,6 +53,9 @@ package struct RecordView: Sendable {
     /// The whole record.
     /// - Throws: `BaselineError.damaged` where it was written wrongly.
     package func decode() throws(BaselineError) -> Record {
+        guard isWellNamed else {
+            throw .damaged(block.path, part: "record \(ordinal), whose name no file can have")
+        }
         var reader = ByteReader(block.bytes, from: layout.state.lowerBound, to: layout.state.upperBound)
         guard let state = StateCodec.decode(&reader, isRacy: isRacy), reader.isAtEnd,
             Int(ruleIndex) < block.rules.count

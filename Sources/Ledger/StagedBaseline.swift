@@ -1,3 +1,4 @@
+internal import CLinux
 package import Integrity
 internal import Synchronization
 
@@ -11,6 +12,10 @@ package final class StagedBaseline: Sendable {
         self.path = path
         let input: LedgerFile
         do { input = try LedgerFile(reading: source) } catch { throw BaselineError(source, error) }
+        let status: stat
+        do { status = try input.status() } catch { throw BaselineError(source, error) }
+        // Anything else might never end.
+        guard status.isRegular else { throw .notABaseline(source) }
         do {
             file = try LedgerFile(creating: path, mode: mode)
             _ = try file.lock(isWaiting: false)

@@ -6,6 +6,7 @@ extension CreateReport {
         var page = TextPage(style)
         page.sentence(verdictLine, paint: unexamined.isEmpty ? .good : .warning)
         page.blank()
+        if let root { page.name(root, label: padded("root of", 13)) }
         page.name(file, label: padded("written to", 13))
         page.key(baseline.signedBy)
         page.name(baseline.root.description, label: padded("root", 7))
@@ -63,6 +64,15 @@ extension CreateReport {
                     + "with --force.",
                 indent: 2
             )
+        }
+        if let keyFile {
+            page.sentence(
+                "Take it over where the image runs, with the public key that verifies it:",
+                indent: 2
+            )
+            page.command("millwarden baseline import FILE --trust-key KEY")
+            page.name(keyFile, label: "KEY is ", indent: 2)
+            return
         }
         page.sentence("Keep a copy off this host, so that nobody here can replace it unseen:", indent: 2)
         page.command("millwarden baseline export FILE")
@@ -124,10 +134,11 @@ extension AcceptReport {
         names("rules gone", scope.rules.gone, &page)
         names("new packs", scope.packs.new, &page)
         names("packs gone", scope.packs.gone, &page)
-        names("new homes", scope.homes.new.map(\.description), &page)
-        names("homes gone", scope.homes.gone.map(\.description), &page)
+        paths("new homes", scope.homes.new, &page)
+        paths("homes gone", scope.homes.gone, &page)
         groups(isDryRun ? "WOULD COME IN" : "CAME IN", scope.incoming, scope.incomingCount, &page)
         groups(isDryRun ? "WOULD GO OUT" : "WENT OUT", scope.outgoing, scope.outgoingCount, &page)
+        hidden(scope.hidden, &page)
         if !scope.presentAbsent.isEmpty {
             page.blank()
             page.sentence("WARNING: \(presentSentence(scope.presentAbsent.count))", paint: .bad)
@@ -178,6 +189,24 @@ extension AcceptReport {
         page.pair(label, names.map(safe).joined(separator: ", "))
     }
 
+    private func paths(_ label: String, _ paths: [RawPath], _ page: inout TextPage) {
+        guard !paths.isEmpty else { return }
+        page.pair(label, paths.map(\.description).joined(separator: ", "))
+    }
+
+    /// What was added where the rules looked when they were approved, and do not look now.
+    private func hidden(_ hidden: [ScopeApproval.Group], _ page: inout TextPage) {
+        let count = hidden.reduce(0) { $0 + $1.count }
+        guard count > 0 else { return }
+        page.blank()
+        let noun = counted(count, "path was added", "paths were added")
+        page.sentence(
+            "WARNING: \(noun) where the approved rules looked and those in force do not; nobody reviewed what is there",
+            paint: .bad
+        )
+        list(hidden, &page)
+    }
+
     private func groups(
         _ heading: String,
         _ groups: [ScopeApproval.Group],
@@ -187,6 +216,10 @@ extension AcceptReport {
         guard count > 0 else { return }
         page.blank()
         page.sentence("\(heading) (\(count))", paint: .heading)
+        list(groups, &page)
+    }
+
+    private func list(_ groups: [ScopeApproval.Group], _ page: inout TextPage) {
         for group in groups {
             page.blank()
             page.name("\(safe(group.rule)) (\(group.count))", indent: 2)

@@ -95,12 +95,15 @@ extension CheckReport {
 
     private func heading(_ page: inout TextPage) {
         page.blank()
-        page.pair("host", safe(host.name))
+        page.pair("host", host.name.isEmpty ? "without a name" : safe(host.name))
+        if let root { page.name(root, label: padded("root", 13)) }
+        if let baselineFile { page.name(baselineFile, label: padded("compared to", 13)) }
         page.pair(
             "baseline",
             "\(baseline.generation) of \(baseline.created.utc), \(counted(baseline.entries, "record"))"
         )
         page.key(baseline.signedBy)
+        if let origin { page.pair("made on", hostText(origin) + whoseFiles(origin)) }
         let duration = durationText(finished.nanoseconds(since: started))
         page.pair("checked", "\(started.utc), \(safe(mode)), in \(duration), \(byteText(bytes)) read")
         if skipped > 0 {
@@ -110,6 +113,13 @@ extension CheckReport {
                     + "only a full check believes nothing of that"
             )
         }
+    }
+
+    /// Whether what was recorded is what was examined, or another machine's.
+    private func whoseFiles(_ origin: BaselineOrigin) -> String {
+        let isOther = origin.machineID != host.machineID || host.machineID.isEmpty
+        return (isOther ? "; this is another machine" : "")
+            + (isCopy ? "; inode, birth time and change time are not compared" : "")
     }
 
     private func changes(of severity: Severity, _ page: inout TextPage) {

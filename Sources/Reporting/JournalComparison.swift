@@ -46,16 +46,16 @@ package struct JournalComparison: Sendable {
 
     /// What was not compared; nil where all was.
     package var remark: String? {
-        otherPlace.map {
-            "\(counted(elsewhere, "row")) of histories in other state directories left out, such as \($0)"
-        }
+        guard elsewhere > 0 else { return nil }
+        let example = otherPlace.map { ", but in \($0) for instance" } ?? ""
+        return "left out: \(counted(elsewhere, "row")) whose history is not in \(stateDirectory)\(example)"
     }
 
-    /// Takes a row of this host; one that does not say where its history lies is compared.
+    /// Takes a row of this host; one of another history, or that does not say of which, is not compared.
     package mutating func add(_ row: JournalRow) {
-        if let place = row.stateDirectory, place != stateDirectory {
+        guard row.stateDirectory == stateDirectory else {
             elsewhere += 1
-            otherPlace = otherPlace ?? place
+            otherPlace = otherPlace ?? row.stateDirectory
             return
         }
         sightings.append(Sighting(seq: row.seq, chain: row.chain, time: row.time))

@@ -21,6 +21,7 @@ package struct JournalField: Hashable, Sendable {
 /// - Parameters:
 ///   - entry: The row.
 ///   - stateDirectory: Where its history lies: a host may have several, and each counts from 1.
+/// - Returns: Names and values, each name once but for `MILLWARDEN_PATH`.
 package func journalFields(for entry: Entry, stateDirectory: RawPath? = nil) -> [JournalField] {
     var fields = FieldList()
     fields.add("MESSAGE", message(for: entry))
@@ -122,6 +123,7 @@ private struct FieldList {
         add("MILLWARDEN_TAGS", list: finding.tags)
         add("MILLWARDEN_PATH", finding.path.bytes)
         add("MILLWARDEN_PATH_FROM", finding.from?.bytes)
+        add("MILLWARDEN_ABSENT", finding.absent)
         add("MILLWARDEN_SHADOWED_BY", finding.by?.path.bytes)
         // An xattr's name is anybody's choice: a comma in it must not make two elements.
         add(

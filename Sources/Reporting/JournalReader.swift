@@ -61,12 +61,43 @@ package struct JournalRecord: Hashable, Sendable {
     // One owner, closed once: the pointer never leaves this type.
     private let journal: OpaquePointer
     private let place: JournalPlace
+    /// Journal files of the directory that could not be opened.
+    private let unopened: Int
 
     /// - Throws: `JournalReadError` where not a single file can be opened.
     package init(_ place: JournalPlace) throws(JournalReadError) {
         self.place = place
         unsafe journal = try JournalReader.openFiles(place)
         unsafe sd_journal_set_data_threshold(journal, JournalReader.fieldLimit + 128)
+        unopened = JournalReader.filesThatDoNotOpen(place)
+    }
+
+    /// libsystemd passes over files that it cannot open, and says nothing; each is tried alone.
+    private static func filesThatDoNotOpen(_ place: JournalPlace) -> Int {
+        guard case .directory(let directory) = place, let names = try? HostFiles().names(in: directory) else {
+            return 0
+        }
+        let files = names.filter { name in
+            [".journal", ".journal~"].contains { name.suffix($0.utf8.count).elementsEqual($0.utf8) }
+        }
+        return files.count { !opens(directory.appending($0[...])) }
+    }
+
+    private static func opens(_ file: RawPath) -> Bool {
+        let name = (file.bytes + [0]).map { CChar(bitPattern: $0) }
+        return unsafe name.withUnsafeBufferPointer { buffer in
+            var opened: OpaquePointer?
+            var names: [UnsafePointer<CChar>?] = unsafe [buffer.baseAddress, nil]
+            let result = unsafe sd_journal_open_files(&opened, &names, 0)
+            if let opened = unsafe opened { unsafe sd_journal_close(opened) }
+            return result >= 0
+        }
+    }
+
+    /// The bytes of the files that are being read; libsystemd lets go of one that turns out to be damaged.
+    private func usage() -> UInt64 {
+        var bytes: UInt64 = 0
+        return unsafe sd_journal_get_usage(journal, &bytes) >= 0 ? bytes : 0
     }
 
     /// Where no file could be opened, libsystemd succeeds all the same.
@@ -114,6 +145,8 @@ package struct JournalRecord: Hashable, Sendable {
     ) throws(E) -> JournalPassage {
         unsafe sd_journal_flush_matches(journal)
         var passage = JournalPassage()
+        passage.unopened = unopened
+        let before = usage()
         guard match("SYSLOG_IDENTIFIER=millwarden"), machineID.map({ match("_MACHINE_ID=\($0)") }) ?? true,
             seek(since)
         else {
@@ -123,8 +156,8 @@ package struct JournalRecord: Hashable, Sendable {
         while true {
             let result = unsafe sd_journal_next(journal)
             guard result > 0 else {
-                // A damaged file ends the walk: what follows is not known.
                 if result < 0 { passage.failure = .io(place, "\(Errno(-result))") }
+                if usage() < before { passage.failure = .io(place, "a journal file in it is damaged") }
                 return passage
             }
             guard let record = record() else {
@@ -194,6 +227,8 @@ package struct JournalRecord: Hashable, Sendable {
 package struct JournalPassage: Equatable, Sendable {
     /// Entries whose fields could not be read.
     package var unreadable = 0
+    /// Files that could not be opened.
+    package var unopened = 0
     /// Why the walk ended before the end.
     package var failure: JournalReadError?
 

@@ -20,7 +20,7 @@ package struct JournalRow: Hashable, Sendable {
     package var change: ChangeKind?
     package var verdict: Verdict?
     package var severity: Severity?
-    /// The path of a change, or those of a gap; 64 at most.
+    /// The path of a change, or those of a gap, sorted; 64 at most.
     package var paths: [RawPath] = []
     /// The other fields, in the order of the interface, as they are.
     package var others: [JournalField] = []
@@ -61,10 +61,11 @@ package struct JournalRow: Hashable, Sendable {
         if change == nil, fields["MILLWARDEN_CHANGE"] != nil { ignored += 1 }
         if verdict == nil, fields["MILLWARDEN_VERDICT"] != nil { ignored += 1 }
         if severity == nil, fields["MILLWARDEN_SEVERITY"] != nil { ignored += 1 }
-        let found = fields["MILLWARDEN_PATH"] ?? []
-        paths = found.prefix(64).filter { $0.value.first == slash && !$0.value.contains(0) }
-            .map { RawPath(bytes: $0.value) }
-        ignored += found.count - paths.count
+        // A journal keeps equal fields of all entries once and forgets their order: two copies may differ in it.
+        let found = (fields["MILLWARDEN_PATH"] ?? []).map(\.value)
+        let good = found.filter { $0.first == slash && !$0.contains(0) }.map { RawPath(bytes: $0) }
+        paths = Array(Set(good).sorted().prefix(64))
+        ignored += found.count - good.count + max(0, good.count - 64)
         for (field, _, isNumber) in JournalRow.details {
             guard let values = fields[field] else { continue }
             if values.count == 1, !isNumber || number(field) != nil {
@@ -79,7 +80,8 @@ package struct JournalRow: Hashable, Sendable {
     private static let details: [(field: String, key: String, isNumber: Bool)] = [
         ("MILLWARDEN_STATE_DIRECTORY", "state_directory", false),
         ("MILLWARDEN_RULE", "rule", false), ("MILLWARDEN_TAGS", "tags", false),
-        ("MILLWARDEN_PATH_FROM", "from", false), ("MILLWARDEN_SHADOWED_BY", "by", false),
+        ("MILLWARDEN_PATH_FROM", "from", false), ("MILLWARDEN_ABSENT", "absent", false),
+        ("MILLWARDEN_SHADOWED_BY", "by", false),
         ("MILLWARDEN_ATTRIBUTES", "attributes", false), ("MILLWARDEN_DIGEST_BEFORE", "digest_before", false),
         ("MILLWARDEN_DIGEST_AFTER", "digest_after", false), ("MILLWARDEN_ACTOR_PID", "actor_pid", true),
         ("MILLWARDEN_ACTOR_UID", "actor_uid", true), ("MILLWARDEN_ACTOR_LOGINUID", "actor_loginuid", true),

@@ -137,6 +137,15 @@ private func message(for event: BaselineEvent) -> String {
             "baseline \(generation): scope approved \(who), \($0.incoming) in, \($0.outgoing) out\(reason)"
         } ?? "baseline \(generation) accepted \(who), \(paths) approved\(reason)"
     case .abandoned: "baseline \(generation) was never written; the one before it stays in force"
-    case .imported: "baseline \(generation) imported \(who) with \(entries)\(reason)"
+    case .imported:
+        "baseline \(generation)\(event.origin.map { " of \(hostText($0))" } ?? "") imported \(who) with \(entries)"
+            + (event.origin?.trustedKey.map { ", signed by \(safe($0)), which is trusted from now on" } ?? "")
+            + reason
     }
+}
+
+/// The host that a baseline comes from, as far as it has a name.
+func hostText(_ origin: BaselineOrigin) -> String {
+    let machine = origin.machineID.isEmpty ? "no machine id" : "machine \(safe(origin.machineID))"
+    return origin.host.isEmpty ? "a host without a name (\(machine))" : "\(safe(origin.host)) (\(machine))"
 }

@@ -12,6 +12,10 @@ extension CheckReport {
             page.sentence("Find out why the baseline is not trusted:", indent: 2)
             page.command("millwarden baseline verify")
         }
+        if isElsewhere {
+            stepsElsewhere(&page)
+            return
+        }
         if summary.unauthorized > 0 { reviewSteps(&page) }
         let hasErrors = !errors.isEmpty || summary.errors > 0
         let hasGaps = gaps.contains(where: \.isOpen) || summary.openGaps > 0
@@ -37,6 +41,28 @@ extension CheckReport {
             page.command("millwarden check")
         }
         if exit == 0 && summary.unauthorized == 0 && !isQuick && errors.isEmpty {
+            page.sentence("Nothing has to be done.", indent: 2)
+        }
+    }
+
+    /// What was found is in no history, and can be approved by none.
+    private func stepsElsewhere(_ page: inout TextPage) {
+        if summary.unauthorized > 0 {
+            page.sentence(
+                "If a change was not wanted, treat the system that was checked, and what was built on it, as suspect; "
+                    + "put the files back from their packages or a copy you trust. If it was wanted, approve it where "
+                    + "the baseline was made.",
+                indent: 2
+            )
+        }
+        if !errors.isEmpty || gaps.contains(where: \.isOpen) {
+            page.sentence(
+                "Find out why not everything was examined, mend that, then check again; root can read everything.",
+                indent: 2
+            )
+        }
+        if skipped > 0 { page.sentence("Check again without --quick, which reads every file.", indent: 2) }
+        if exit == 0 && summary.unauthorized == 0 && skipped == 0 {
             page.sentence("Nothing has to be done.", indent: 2)
         }
     }

@@ -21,6 +21,16 @@ extension CheckReport {
         object.append("bytes", .int(Int64(clamping: bytes)))
         object.append("fail_on", .string(failOn.name))
         object.append("exit", .int(Int64(exit)))
+        // Only where they apply.
+        if let root { object.append(bytes: root.bytes, as: "root") }
+        if let baselineFile { object.append(bytes: baselineFile.bytes, as: "baseline_file") }
+        if let origin {
+            var made = JSONObject()
+            made.append("host", .string(origin.host))
+            made.append("machine_id", .string(origin.machineID))
+            made.append("copy", .bool(isCopy))
+            object.append("origin", .object(made))
+        }
         return .object(object)
     }
 }
@@ -50,6 +60,9 @@ extension CreateReport {
         object.append("unexamined", .array(unexamined.map(\.json)))
         object.append(list: presentAbsent.map(\.bytes), as: "present_absent")
         object.append("not_entered", .array(notEnteredSorted.map(CreateReport.json)))
+        // Only where they apply.
+        if let root { object.append(bytes: root.bytes, as: "root") }
+        if let keyFile { object.append(bytes: keyFile.bytes, as: "key_file") }
         return .object(object)
     }
 
@@ -109,6 +122,7 @@ extension ScopeApproval {
         object.append("homes", .object(homes))
         object.append("incoming", .array(incoming.map(\.json)))
         object.append("outgoing", .array(outgoing.map(\.json)))
+        object.append("hidden", .array(hidden.map(\.json)))
         object.append("unexamined", .array(unexamined.map(\.json)))
         object.append(list: presentAbsent.map(\.bytes), as: "present_absent")
         object.append("dropped", .array(dropped.map(JSON.int)))

@@ -53,6 +53,19 @@ extension ScopeRule {
         }
     }
 
+    /// Where only globs came or went, their directories; else all that the rule is about.
+    package func rootsThatDiffer(from other: ScopeRule) -> Set<RawPath> {
+        var selecting = self
+        selecting.watch =
+            watch.filter { !other.watch.contains($0) } + other.watch.filter { !watch.contains($0) }
+        selecting.absent =
+            absent.filter { !other.absent.contains($0) } + other.absent.filter { !absent.contains($0) }
+        var rest = other
+        rest.watch = watch
+        rest.absent = absent
+        return rest == self ? Set(selecting.roots) : Set(roots + other.roots)
+    }
+
     mutating func add(_ glob: [UInt8], _ role: RuleProgram.Role) {
         switch role {
         case .watch: watch.append(glob)

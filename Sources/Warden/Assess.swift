@@ -10,6 +10,8 @@ package struct Subject: Sendable {
     package var via: RawPath?
     /// Where it came from, for a name that is not in the baseline.
     package var from: RawPath?
+    /// Under `append-only`, it goes on from what was last observed, which was expected.
+    package var isContinuation = false
 
     package init(
         path: RawPath,
@@ -57,6 +59,9 @@ package func assess(_ subject: Subject, evidence: Evidence = .none) -> Finding? 
         severity: judgement.severity,
         verdict: judgement.verdict
     )
+    if subject.isContinuation, judgement.verdict == .unauthorized, change.kind.canBeRotation {
+        finding.verdict = .expected
+    }
     finding.attributes = change.attributes
     finding.before = subject.recorded
     finding.after = subject.observation.attributes

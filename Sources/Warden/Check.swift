@@ -20,7 +20,9 @@ package struct Check<Tree: FileTree> {
     let survey: Survey<Tree>
     let rules: RuleSet
     let baseline: BaselineReader
-    let history: History
+    /// Nil where it is not this host that is checked, or not against its own baseline: then nothing is known beside the
+    /// baseline, and nothing is recorded.
+    let history: History?
     let host: HostIdentity
     let clock: @Sendable () -> Timestamp
     /// The baseline is there and the history has never heard of it: nobody can tell whether it was rolled back.
@@ -32,7 +34,7 @@ package struct Check<Tree: FileTree> {
         baseline: BaselineReader,
         isAnchorMissing: Bool,
         room: EvidenceRoom = .none,
-        history: History,
+        history: History?,
         host: HostIdentity,
         clock: @escaping @Sendable () -> Timestamp
     ) {
@@ -58,7 +60,7 @@ package struct Check<Tree: FileTree> {
     {
         let started = clock()
         var asked = options.survey
-        asked.grownLogs = try history.grownLogs(under: rules.rules)
+        if let history { asked.grownLogs = try history.grownLogs(under: rules.rules) }
         let result = try survey.run(asked, progress: progress)
         var report = CheckReport(
             host: host,
@@ -71,12 +73,14 @@ package struct Check<Tree: FileTree> {
         report.errors = result.errors
         report.skipped = result.skipped
         report.bytes = result.bytes
-        if canRecord { try record(result, options.survey) }
+        if baseline.isCopy || history == nil { report.origin = BaselineOrigin(baseline.manifest) }
+        report.isCopy = baseline.isCopy
+        if canRecord, let history { try record(result, options.survey, in: history) }
         report.findings = try findings(of: result, options.survey)
         report.gaps = try gaps(result, options.survey, canRecord: canRecord)
         report.finished = clock()
         summarize(result, options, &report)
-        if canRecord {
+        if canRecord, let history {
             let event = CheckEvent(
                 mode: report.mode,
                 started: report.started,
@@ -95,7 +99,7 @@ package struct Check<Tree: FileTree> {
     }
 
     /// A row for every state that was not observed before, and for every one that is gone.
-    private func record(_ result: SurveyResult, _ options: SurveyOptions) throws {
+    private func record(_ result: SurveyResult, _ options: SurveyOptions, in history: History) throws {
         var outcomes = result.deviations.map {
             Outcome(path: $0.finding.path, rule: $0.subject.rule, finding: $0.finding, state: $0.state)
         }
@@ -108,7 +112,8 @@ package struct Check<Tree: FileTree> {
             let decided = record.map { selection.rule(for: $0) } ?? selection.rule(for: standing.path)
             guard decided != nil, !seen.contains(standing.path), result.hasSettled(standing.path),
                 filter.allows(path: standing.path, rule: standing.rule),
-                let rule = rules.rules.first(where: { $0.id == standing.rule })
+                let rule = rules.rules.first(where: { $0.id == standing.rule }),
+                !standing.isLostLog(under: rule, recorded: record)
             else { continue }
             outcomes.append(Outcome(path: standing.path, rule: rule, finding: nil, state: record?.state))
         }
@@ -122,12 +127,12 @@ package struct Check<Tree: FileTree> {
     /// acknowledged.
     private func findings(of result: SurveyResult, _ options: SurveyOptions) throws -> [Finding] {
         let filter = RecordFilter(options)
-        let standing = Dictionary(grouping: try history.allStanding(), by: \.path)
+        let standing = Dictionary(grouping: try history?.allStanding() ?? [], by: \.path)
         var findings: [RawPath: Finding] = [:]
         for deviation in result.deviations {
             var finding = deviation.finding
             let known = standing[finding.path] ?? []
-            if let current = known.first(where: \.isCurrent), let row = try history.finding(current.seq),
+            if let current = known.first(where: \.isCurrent), let row = try history?.finding(current.seq),
                 row.change == finding.change
             {
                 finding.actor = row.actor
@@ -142,10 +147,18 @@ package struct Check<Tree: FileTree> {
         for (path, known) in standing {
             guard let past = known.filter({ !$0.isCurrent }).max(by: { $0.seq < $1.seq }),
                 findings[path].map(\.change.isPassing) ?? true, past.verdict != .expected,
-                filter.allows(path: path, rule: past.rule), var finding = try history.finding(past.seq)
+                filter.allows(path: path, rule: past.rule), var finding = try history?.finding(past.seq)
             else { continue }
             finding.resolved = past.resolved
             findings[path] = finding
+        }
+        for (path, known) in standing where findings[path] == nil {
+            guard let current = known.first(where: \.isCurrent),
+                filter.allows(path: path, rule: current.rule),
+                let rule = rules.rules.first(where: { $0.id == current.rule }),
+                current.isLostLog(under: rule, recorded: try baseline.record(for: path)?.record)
+            else { continue }
+            findings[path] = try history?.finding(current.seq)
         }
         return findings.values.sorted { $0.path < $1.path }
     }
@@ -154,7 +167,7 @@ package struct Check<Tree: FileTree> {
     private func gaps(_ result: SurveyResult, _ options: SurveyOptions, canRecord: Bool) throws -> [Gap] {
         guard !options.isRestricted else {
             let filter = RecordFilter(options)
-            return try history.openGaps().filter { gap in
+            return try restrictedGaps(result).filter { gap in
                 gap.scope.isEmpty || gap.scope.contains { filter.touches($0) }
             }
         }
@@ -165,22 +178,42 @@ package struct Check<Tree: FileTree> {
         return try settle(.history, anchor, open, canRecord: canRecord)
     }
 
+    /// A part of the scope does not settle what the rules and the approved scope disagree about, but it knows of it.
+    private func restrictedGaps(_ result: SurveyResult) throws -> [Gap] {
+        let open = try history?.openGaps() ?? []
+        let difference = ScopeDifference(baseline: baseline, rules: rules)
+        guard difference.isThere, !open.contains(where: { $0.reason == .scope }) else { return open }
+        let detail =
+            "\(difference.sentence); run `millwarden check` without --path and --rule to count what that is about"
+        return open + [Gap(id: 0, reason: .scope, scope: difference.roots, opened: clock(), detail: detail)]
+    }
+
     /// What the rules and the approved scope disagree about is one gap; it closes where they agree again.
     private func scopeGaps(_ result: SurveyResult, canRecord: Bool) throws -> [Gap] {
         let difference = ScopeDifference(baseline: baseline, rules: rules)
         let time = clock()
-        if canRecord {
+        let detail = difference.detail(
+            unbaselined: result.unbaselined,
+            fallenOut: result.fallenOut,
+            hidden: result.hiddenCount
+        )
+        if canRecord, let history {
             try difference.settleGap(
                 unbaselined: result.unbaselined,
                 fallenOut: result.fallenOut,
+                hidden: result.hiddenCount,
                 in: history,
                 at: time
             )
-            return try history.openGaps()
+            // The row keeps the counts of when it was opened; the report says those of now.
+            return try history.openGaps().map { gap in
+                var gap = gap
+                if gap.reason == .scope { gap.detail = detail }
+                return gap
+            }
         }
-        let others = try history.openGaps().filter { $0.reason != .scope }
+        let others = try (history?.openGaps() ?? []).filter { $0.reason != .scope }
         guard difference.isThere else { return others }
-        let detail = difference.detail(unbaselined: result.unbaselined, fallenOut: result.fallenOut)
         return others
             + [Gap(id: 0, reason: .scope, scope: difference.roots, opened: time, detail: detail)]
     }
@@ -191,7 +224,7 @@ package struct Check<Tree: FileTree> {
     {
         guard let detail, !open.contains(where: { $0.reason == reason }) else { return open }
         let time = clock()
-        guard canRecord else {
+        guard canRecord, let history else {
             return open + [Gap(id: 0, reason: reason, scope: rules.roots, opened: time, detail: detail)]
         }
         let roots = rules.roots
@@ -239,4 +272,11 @@ package func exitBits(_ report: CheckReport, _ options: CheckOptions) -> Int {
     if !report.errors.isEmpty || report.summary.openGaps > 0 || report.summary.unbaselined > 0 { bits |= 8 }
     if options.isStrict && report.summary.unexamined > 0 { bits |= 8 }
     return bits
+}
+
+extension BaselineOrigin {
+    /// What a baseline says of the host whose files were recorded.
+    package init(_ manifest: BaselineManifest) {
+        self.init(host: manifest.hostName, machineID: manifest.machineID)
+    }
 }

@@ -25,7 +25,13 @@ package struct EvidenceRoom: Sendable {
     ///   - stateDirectory: Where both lie.
     ///   - contents: The digest in the manifest of the baseline in force; nil where it keeps nothing.
     ///   - limits: How much of altered files is kept, and how long.
-    package init(stateDirectory: RawPath, contents: Digest?, limits: EvidenceLimits) {
+    ///   - savesCopies: False where nothing may be written, or another system is looked at.
+    package init(
+        stateDirectory: RawPath,
+        contents: Digest?,
+        limits: EvidenceLimits,
+        savesCopies: Bool = true
+    ) {
         var (kept, trouble): (KeptReader?, String?)
         if let contents {
             do throws(KeptError) {
@@ -35,11 +41,23 @@ package struct EvidenceRoom: Sendable {
             }
         }
         self.init(
-            store: EvidenceStore(stateDirectory: stateDirectory, limits: limits),
+            store: savesCopies ? EvidenceStore(stateDirectory: stateDirectory, limits: limits) : nil,
             kept: kept,
             trouble: trouble,
             isInUse: true
         )
+    }
+
+    /// What an examination is to bring along of files under a rule that may differ from their records, whichever they
+    /// are.
+    package func wish(under rule: Rule) -> ContentWish? {
+        guard isInUse else { return nil }
+        let wish = ContentWish(
+            text: rule.keep == .text,
+            elf: rule.profile.isStrict,
+            copy: rule.keep == .copy && store != nil
+        )
+        return wish.text || wish.elf || wish.copy ? wish : nil
     }
 
     /// What an examination is to bring along of a file that may differ from its record.
@@ -49,14 +67,7 @@ package struct EvidenceRoom: Sendable {
     ///   - known: The approved content; nil where the record has none, or there is no record.
     /// - Returns: Nil where nothing is.
     package func wish(under rule: Rule, known: Digest?) -> ContentWish? {
-        guard isInUse else { return nil }
-        let wish = ContentWish(
-            text: rule.keep == .text,
-            elf: known != nil && rule.profile.isStrict,
-            copy: rule.keep == .copy,
-            known: known
-        )
-        return wish.text || wish.elf || wish.copy ? wish : nil
+        wish(under: rule)?.about(known)
     }
 
     /// The evidence of one path; nil where the rule asks for none, or there is nothing to say.
@@ -146,6 +157,16 @@ package struct EvidenceRoom: Sendable {
 }
 
 extension ContentWish {
+    /// The same about one file; nil where nothing is left to bring along.
+    ///
+    /// An ELF file that was not there before has nothing to differ from.
+    func about(_ known: Digest?) -> ContentWish? {
+        var wish = self
+        wish.known = known
+        wish.elf = elf && known != nil
+        return wish.text || wish.elf || wish.copy ? wish : nil
+    }
+
     /// What is kept of a file that is being approved.
     package static func approval(under rule: Rule) -> ContentWish? {
         let wish = ContentWish(text: rule.keep == .text, elf: rule.profile.isStrict)

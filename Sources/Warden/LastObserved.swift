@@ -4,7 +4,7 @@ package import Ledger
 /// Under `append-only`, what was last observed has to be the beginning, not only what was approved: a log that grew and
 /// is cut back to the baseline did not return to anything.
 struct LastObserved: Sendable {
-    private let attributes: Attributes
+    let attributes: Attributes
 
     /// Nil where the rule is another, or where nothing but growth was told of since the baseline.
     init?(_ standing: Standing?, rule: Rule?) {
@@ -20,21 +20,22 @@ struct LastObserved: Sendable {
     /// What to compare, given an observation whose prefix covers `size` bytes.
     ///
     /// Growth that goes on from the last observed state is growth of the baseline too; anything else is compared with
-    /// the last observed state itself.
+    /// the last observed state itself. `isContinuation` says that it goes on and nothing else differs.
     func comparison(
         baseline: Attributes?,
         observation: Observation
-    ) -> (recorded: Attributes?, observation: Observation) {
+    ) -> (recorded: Attributes?, observation: Observation, isContinuation: Bool) {
         var observation = observation
         guard let now = observation.attributes, now.type == .file, now.inode == attributes.inode,
             now.size >= attributes.size, let prefix = observation.prefix,
             attributes.content == .digest(prefix)
         else {
             observation.prefix = nil
-            return (attributes, observation)
+            return (attributes, observation, false)
         }
+        let isContinuation = continues(attributes, now, prefix: prefix)
         if case .digest(let digest) = baseline?.content { observation.prefix = digest }
-        return (baseline, observation)
+        return (baseline, observation, isContinuation)
     }
 }
 

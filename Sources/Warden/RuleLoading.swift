@@ -60,9 +60,16 @@ package enum RuleLoadingError: Error, CustomStringConvertible {
     }
 }
 
-/// Reads, parses and resolves the rules of this host.
-package struct RuleLoader: Sendable {
-    package init() {}
+/// Reads and parses the rules of this host, and resolves them against a tree.
+///
+/// The places of rules are the running program's own files. What rules speak of (the programs of `detect`, homes, the
+/// links in the names) is the tree's.
+package struct RuleLoader<Tree: FileTree>: Sendable {
+    let tree: Tree
+
+    package init(tree: Tree) {
+        self.tree = tree
+    }
 
     /// - Throws: `RuleLoadingError`.
     package func load(_ configuration: RuleConfiguration) throws(RuleLoadingError) -> LoadedRules {
@@ -82,10 +89,12 @@ package struct RuleLoader: Sendable {
         guard !packs.isEmpty else { throw .empty(configuration.places) }
 
         let homes = homes(configuration.buildUsers)
-        let states = try states(packs, configuration, homes)
+        // Hundreds of globs begin with the same few directories.
+        var directories = DirectoryResolver(tree: tree)
+        let states = try states(packs, configuration, homes, &directories)
         let on = Set(states.filter(\.isOn).map(\.name))
         guard !on.isEmpty else { throw .nothingOn(states) }
-        let set = try rules(packs.filter { on.contains($0.pack.name) }, homes)
+        let set = try rules(packs.filter { on.contains($0.pack.name) }, homes, &directories)
         return LoadedRules(set: set, states: states, hidden: files.hidden, homes: homes)
     }
 
@@ -118,7 +127,7 @@ package struct RuleLoader: Sendable {
         let tree = KernelTree()
         let directory: OwnedDescriptor
         do {
-            directory = try tree.openDirectory(canonicalDirectory(place))
+            directory = try tree.openDirectory(RuleLoader<KernelTree>(tree: tree).canonicalDirectory(place))
         } catch .notDirectory {
             return [RuleFile(name: Array(place.name), content: .bytes(try readFile(place, limit: fileLimit)))]
         }
@@ -154,7 +163,8 @@ package struct RuleLoader: Sendable {
     private func states(
         _ packs: [LoadedPack],
         _ configuration: RuleConfiguration,
-        _ homes: [RawPath]
+        _ homes: [RawPath],
+        _ directories: inout DirectoryResolver<Tree>
     ) throws(RuleLoadingError) -> [PackState] {
         do {
             return try PackState.all(
@@ -162,20 +172,24 @@ package struct RuleLoader: Sendable {
                 choice: configuration.choice,
                 baseline: configuration.baselinePacks,
                 homes: homes,
-                exists: exists
+                exists: { exists($0, &directories) }
             )
         } catch {
             throw .choice(error)
         }
     }
 
-    private func rules(_ packs: [LoadedPack], _ homes: [RawPath]) throws(RuleLoadingError) -> RuleSet {
+    private func rules(
+        _ packs: [LoadedPack],
+        _ homes: [RawPath],
+        _ directories: inout DirectoryResolver<Tree>
+    ) throws(RuleLoadingError) -> RuleSet {
         do {
             return try RuleSet(
                 packs: packs,
                 homes: homes,
                 hash: SHA256Hasher.digest(of:),
-                canonicalize: canonicalDirectory
+                canonicalize: { directories.canonical($0) }
             )
         } catch {
             throw .contradictory(error)
@@ -184,47 +198,43 @@ package struct RuleLoader: Sendable {
 
     /// The homes that `~/` stands for.
     private func homes(_ buildUsers: [String]) -> [RawPath] {
-        let users = (try? readFile("/etc/passwd", limit: 16 << 20)) ?? []
-        let shells = (try? readFile("/etc/shells", limit: 1 << 20)) ?? []
-        return HomeDirectories.find(passwd: users, shells: shells, buildUsers: buildUsers, tree: KernelTree())
+        let resolver = PathResolver(tree: tree)
+        let users = (try? resolver.readFile("/etc/passwd", limit: 16 << 20)) ?? []
+        let shells = (try? resolver.readFile("/etc/shells", limit: 1 << 20)) ?? []
+        return HomeDirectories.find(passwd: users, shells: shells, buildUsers: buildUsers, tree: tree)
     }
 
     /// Every link of a directory's path resolved, its last component too; what is missing stays as written.
     package func canonicalDirectory(_ path: RawPath) -> RawPath {
-        let resolver = PathResolver(tree: KernelTree())
+        let resolver = PathResolver(tree: tree)
         return resolver.resolve(path).final ?? resolver.canonical(path)
     }
 
     /// A path as rules see it: every link but the last component resolved.
     package func canonical(_ path: RawPath) -> RawPath {
-        PathResolver(tree: KernelTree()).canonical(path)
+        PathResolver(tree: tree).canonical(path)
     }
 
     /// Whether a glob of `detect` matches anything.
     ///
     /// Only directories that lead on towards it are entered, as many levels down as it has slashes, and at most
     /// `detectLimit` names are tried: a pack looks for a program, not through a disk.
-    private func exists(_ glob: Glob) -> Bool {
-        let tree = KernelTree()
+    private func exists(_ glob: Glob, _ directories: inout DirectoryResolver<Tree>) -> Bool {
         if let path = glob.literal {
-            guard let directory = try? tree.openDirectory(canonicalDirectory(path.parent)) else {
-                return false
-            }
-            return (try? tree.status(of: path.name, in: directory)) != nil
+            return directories.isThere(path.name, in: directories.canonical(path.parent))
         }
         var matcher = RuleSet.matcher(for: [glob])
         let depth = glob.text.utf8.count { $0 == slash }
         var pending = [(path: RawPath.root, state: matcher.root)]
         var seen = 0
         while let (directory, state) = pending.popLast() {
-            guard let descriptor = try? tree.openDirectory(canonicalDirectory(directory)) else { continue }
+            let canonical = directories.canonical(directory)
             let known = matcher.literalNames(state)
-            for name in known ?? names(of: descriptor, tree) {
+            for name in known ?? names(in: canonical) {
                 seen += 1
                 let step = matcher.step(state, name[...])
                 // What may be there by its name is looked up; what was listed is there.
-                if step.rule != nil, known == nil || (try? tree.status(of: name[...], in: descriptor)) != nil
-                {
+                if step.rule != nil, known == nil || directories.isThere(name[...], in: canonical) {
                     return true
                 }
                 let path = directory.appending(name)
@@ -236,11 +246,18 @@ package struct RuleLoader: Sendable {
         return false
     }
 
-    private func names(of directory: borrowing OwnedDescriptor, _ tree: KernelTree) -> [[UInt8]] {
+    private func names(in directory: RawPath) -> [[UInt8]] {
         var listing = DirectoryListing()
-        guard (try? tree.list(directory, into: &listing)) != nil else { return [] }
+        guard let opened = try? tree.openDirectory(directory),
+            (try? tree.list(opened, into: &listing)) != nil
+        else { return [] }
         return listing.entries.map { Array(listing.name(of: $0)) }
     }
+}
+
+extension RuleLoader where Tree == KernelTree {
+    /// For the files of the running system.
+    package init() { self.init(tree: KernelTree()) }
 }
 
 /// Bytes of a rule file at the most; the parser refuses larger ones with its own words.

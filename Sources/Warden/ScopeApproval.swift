@@ -46,6 +46,7 @@ extension Acceptance {
         scope.plan.presentAbsent = Set(scope.report.presentAbsent)
         scope.report.incoming = ScopeApproval.Group.all(of: incoming)
         scope.report.outgoing = ScopeApproval.Group.all(of: outgoing)
+        scope.report.hidden = found.hidden
         scope.report.dropped = try standing(of: Set(outgoing.map(\.path)))
         scope.isNeeded =
             difference.isThere || baseline.scope.definition == nil || baseline.scope.packs != packs

@@ -18,6 +18,7 @@ package struct ScopeDifference: Sendable {
     /// The directories that the difference is about; those of all rules where that cannot be told.
     package private(set) var roots: [RawPath]
     private let approved: ApprovedScope?
+    private let definition: [ScopeRule]
     private let approvedRules: Set<RuleID>
     private let rulesInForce: Digest
 
@@ -26,6 +27,7 @@ package struct ScopeDifference: Sendable {
         rulesInForce = rules.digest
         roots = rules.roots
         approvedRules = Set(scope.definition?.map(\.id) ?? baseline.rules)
+        self.definition = scope.definition ?? []
         guard let definition = scope.definition, let approved = ApprovedScope(definition) else {
             approved = nil
             isThere = scope.rules != rules.digest || scope.homes != rules.homes
@@ -39,6 +41,12 @@ package struct ScopeDifference: Sendable {
         compare(definition, rules.definition)
         compareHomes(scope.homes, rules.homes)
     }
+
+    /// Decides as the approved rules did; nil where there is no difference, or where the baseline does not keep them.
+    func approvedMatcher() -> Matcher? { isThere ? approved?.matcher() : nil }
+
+    /// The rule that an index of that matcher stands for.
+    func approvedRule(_ index: Int) -> RuleID { definition[index].id }
 
     /// Asks, path by path, whether the approved rules selected it; one asker a thread.
     package func makeQuestion() -> Question {
@@ -75,10 +83,10 @@ package struct ScopeDifference: Sendable {
         for id in newRules + goneRules { concerned.formUnion((after[id] ?? before[id])?.roots ?? []) }
         for id in changedRules {
             guard let one = before[id], let other = after[id] else { continue }
-            // Where only directories came or went, those; else all that the rule is about.
-            let moved = Set(one.roots).symmetricDifference(other.roots)
-            concerned.formUnion(moved.isEmpty ? Set(other.roots) : moved)
+            concerned.formUnion(one.rootsThatDiffer(from: other))
         }
+        let kept = new.map(\.id).filter { before[$0] != nil }
+        if kept != old.map(\.id).filter({ after[$0] != nil }) { concerned.formUnion(roots) }
         if !concerned.isEmpty { roots = concerned.sorted() }
     }
 
@@ -113,12 +121,27 @@ package struct ScopeDifference: Sendable {
     }
 
     /// The whole sentence, with what to do.
-    package func detail(unbaselined: Int, fallenOut: Int) -> String {
-        "\(sentence); paths that came into scope: \(unbaselined), that fell out: \(fallenOut); approve with "
-            + "`millwarden baseline accept --scope --reason TEXT` (--dry-run lists them), or put the rules back"
+    ///
+    /// - Parameters:
+    ///   - unbaselined: How many paths came into scope.
+    ///   - fallenOut: How many paths fell out of it.
+    ///   - hidden: How many of these have no record: they were added since.
+    /// - Returns: It, on one line.
+    package func detail(unbaselined: Int, fallenOut: Int, hidden: Int) -> String {
+        let added = hidden > 0 ? " (\(words(hidden: hidden)))" : ""
+        return
+            "\(sentence); paths that came into scope: \(unbaselined), that fell out: \(fallenOut)\(added); "
+            + "approve with `millwarden baseline accept --scope --reason TEXT` (--dry-run lists them), or put the rules back"
+    }
+
+    private func words(hidden: Int) -> String {
+        "\(hidden) of them without a record: added and never reviewed"
     }
 
     /// Opens the gap where there is a difference and none is open about it; closes those about what is no more.
+    ///
+    /// How many paths came in or fell out may change while it is open; another number of paths that are hidden without
+    /// a record is another gap.
     ///
     /// - Returns: Whether a row was written.
     /// - Throws: `HistoryError`.
@@ -126,14 +149,18 @@ package struct ScopeDifference: Sendable {
     package func settleGap(
         unbaselined: Int,
         fallenOut: Int,
+        hidden: Int,
         in history: History,
         at time: Timestamp
     ) throws(HistoryError) -> Bool {
         let known = try history.openGaps().filter { $0.reason == .scope }
-        let stale = known.filter { !isThere || $0.detail?.hasPrefix(sentence + ";") != true }
+        let stale = known.filter { gap in
+            guard isThere, let detail = gap.detail, detail.hasPrefix(sentence + ";") else { return true }
+            return hidden > 0 && !detail.contains(words(hidden: hidden))
+        }
         let opens = isThere && stale.count == known.count
         guard opens || !stale.isEmpty else { return false }
-        let detail = detail(unbaselined: unbaselined, fallenOut: fallenOut)
+        let detail = detail(unbaselined: unbaselined, fallenOut: fallenOut, hidden: hidden)
         let roots = roots
         try history.write { (transaction) throws(HistoryError) in
             for gap in stale { try transaction.closeGap(gap.id, found: 0, at: time) }

@@ -132,6 +132,15 @@ package struct Settle: Sendable {
         if new.removeValue(forKey: path) != nil { forgetNew(in: path.parent) }
     }
 
+    /// What happened to these paths so far is nobody's concern any more: it was not in scope when it happened.
+    package mutating func forget(_ isMoot: (RawPath) -> Bool) {
+        for path in known.keys where isMoot(path) { known[path] = nil }
+        for path in new.keys where isMoot(path) {
+            new[path] = nil
+            forgetNew(in: path.parent)
+        }
+    }
+
     /// Both ends of a rename are examined together, so that they become one finding.
     private mutating func postpone(_ path: RawPath, until due: Int64) {
         if let pending = known[path] { known[path]?.due = max(pending.due, due) }

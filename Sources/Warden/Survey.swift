@@ -10,6 +10,8 @@ package struct SurveyOptions: Sendable {
     package var isQuick = false
     /// Threads that read and hash.
     package var jobs = 2
+    /// Bounds what they read in a second; nil for as fast as it goes.
+    package var rate: ReadRate?
     /// `--path`: only these and what is below them.
     package var paths: [Glob]?
     /// `--rule`: only paths that these rules decide.
@@ -48,14 +50,18 @@ package struct SurveyResult: Sendable {
     package var unexamined: [RawPath] = []
     /// In scope now, but not when the baseline was approved: nobody approved anything about them yet.
     package var unbaselined = 0
-    /// Recorded, but in scope no more.
+    /// In scope when the baseline was approved, but no more: on record, or hidden.
     package var fallenOut = 0
+    /// Of these, what has no record.
+    package var hidden: [ScopeApproval.Group] = []
     /// The records of what came into scope, and what fell out of it, where the options ask for them.
     package var incoming: [Record] = []
     package var outgoing: [Record] = []
     package var notEntered: [RawPath: String] = [:]
 
     package init() {}
+
+    package var hiddenCount: Int { hidden.reduce(0) { $0 + $1.count } }
 
     /// Whether a path that stands in no deviation was looked at and is as recorded.
     ///
@@ -147,7 +153,7 @@ package struct Survey<Tree: FileTree>: Sendable {
             visitor: { _ in
                 SurveyVisitor(
                     shared: shared,
-                    examiner: Examiner(tree: tree, clock: clock, copier: room.store),
+                    examiner: Examiner(tree: tree, clock: clock, rate: options.rate, copier: room.store),
                     cursor: baseline.makeCursor(),
                     selection: Selection(rules)
                 )
@@ -158,7 +164,15 @@ package struct Survey<Tree: FileTree>: Sendable {
 
         collected.skip(to: bounds.upperBound)
         try examineUnvisited(collected.unvisited, options, shared, &collected)
-        return judge(collected, shared, options)
+        collected.differences += try lostLogs(options, collected)
+        let difference = ScopeDifference(baseline: baseline, rules: rules)
+        var result = judge(collected, difference, options)
+        if !options.isRestricted {
+            result.hidden = try HiddenPaths(tree: tree, rules: rules, baseline: baseline, jobs: options.jobs)
+                .find(difference)
+            result.fallenOut += result.hiddenCount
+        }
+        return result
     }
 
     /// The ordinals of the records that the options are about.
@@ -176,7 +190,7 @@ package struct Survey<Tree: FileTree>: Sendable {
         _ collected: inout Collector
     ) throws(BaselineError) {
         guard !ranges.isEmpty else { return }
-        var examiner = Examiner(tree: tree, clock: clock, copier: room.store)
+        var examiner = Examiner(tree: tree, clock: clock, rate: options.rate, copier: room.store)
         var selection = Selection(rules)
         let filter = RecordFilter(options)
         for range in try filter.narrowed(ranges, baseline) {
@@ -202,7 +216,7 @@ package struct Survey<Tree: FileTree>: Sendable {
         }
     }
 
-    private func judge(_ collected: Collector, _ shared: SurveyShared, _ options: SurveyOptions)
+    private func judge(_ collected: Collector, _ scope: ScopeDifference, _ options: SurveyOptions)
         -> SurveyResult
     {
         var result = SurveyResult()
@@ -214,7 +228,7 @@ package struct Survey<Tree: FileTree>: Sendable {
         result.fallenOut = collected.fallenOut.count
         if options.listsScope { result.outgoing = collected.fallenOut }
         result.notEntered = collected.notEntered
-        var question = ScopeDifference(baseline: baseline, rules: rules).makeQuestion()
+        var question = scope.makeQuestion()
         for difference in collected.differences {
             let rule = rules.rules[difference.ruleIndex]
             if difference.recorded == nil, !question.wasInScope(difference.path, rule: rule.id) {
@@ -224,14 +238,17 @@ package struct Survey<Tree: FileTree>: Sendable {
                 }
                 continue
             }
-            let subject = Subject(
+            var observation = difference.observation
+            observation.isCopy = baseline.isCopy
+            var subject = Subject(
                 path: difference.path,
                 rule: rule,
                 recorded: difference.recorded?.state.attributes,
-                observation: difference.observation,
+                observation: observation,
                 touches: Touches(gap: options.gap),
                 via: difference.recorded?.via
             )
+            subject.isContinuation = difference.isContinuation
             guard var finding = assess(subject) else { continue }
             rules.noteAbsence(&finding)
             finding.evidence = difference.evidence
@@ -240,6 +257,7 @@ package struct Survey<Tree: FileTree>: Sendable {
             }
             result.deviations.append(Deviation(subject: subject, finding: finding, state: state))
         }
+        Rotations(tree: tree, clock: clock, lasts: options.grownLogs).settle(&result.deviations)
         let states = Dictionary(
             result.deviations.map { ($0.finding.path, $0) },
             uniquingKeysWith: { first, _ in first }
@@ -296,7 +314,8 @@ final class SurveyShared: Sendable {
         _ ruleIndex: Int,
         recorded: Record?,
         _ observation: Observation,
-        _ examined: Examined?
+        _ examined: Examined?,
+        isContinuation: Bool = false
     ) -> Difference {
         let evidence = room.evidence(
             under: rules.rules[ruleIndex],
@@ -310,6 +329,7 @@ final class SurveyShared: Sendable {
             recorded: recorded,
             observation: observation,
             isRacy: examined?.isRacy ?? false,
+            isContinuation: isContinuation,
             evidence: budget.admit(evidence)
         )
     }
@@ -327,6 +347,7 @@ struct Difference: Sendable {
     var recorded: Record?
     var observation: Observation
     var isRacy: Bool
+    var isContinuation = false
     var evidence: FileEvidence?
 
     /// The record that a path would get as it stands; nil where nothing does.

@@ -74,8 +74,10 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
     var examiner: Examiner<Tree>
     var cursor: BaselineCursor
     var selection: Selection
-    /// The record that comes next, read ahead.
-    private var ahead: RecordView?
+    /// By rule; its own, since threads that count their references to one array hinder each other.
+    private let profiles: [Profile]
+    /// By rule: what is brought along of a file that does not stand as recorded.
+    private let wishes: [ContentWish?]
     private var encoded: [UInt8] = []
 
     init(shared: SurveyShared, examiner: Examiner<Tree>, cursor: BaselineCursor, selection: Selection) {
@@ -83,6 +85,8 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         self.examiner = examiner
         self.cursor = cursor
         self.selection = selection
+        profiles = shared.rules.rules.map(\.profile)
+        wishes = shared.rules.rules.map { shared.room.wish(under: $0) }
     }
 
     mutating func willList(_ directory: RawPath, _ descriptor: borrowing OwnedDescriptor) {
@@ -116,6 +120,7 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         return outcome
     }
 
+    @specialized(where Tree == KernelTree)
     mutating func visit(_ unit: inout WalkUnit, in descriptor: borrowing OwnedDescriptor) -> UnitOutcome {
         var outcome = UnitOutcome()
         do {
@@ -135,87 +140,127 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         try cursor.seek(directory: unit.directory, after: unit.precedingName)
         let first = cursor.ordinal
         var last = first
-        ahead = try cursor.next()
+        var isAhead = try cursor.advance()
         while let entry = unit.next() {
-            while let record = ahead, record.directory == unit.directory, record.compareName(entry.name) < 0 {
-                try missing(record, in: descriptor, &outcome)
-                try advance(&last)
+            var order = isAhead ? cursor.compareName(entry.name) : 1
+            while order < 0 {
+                try missing(in: descriptor, &outcome)
+                last += 1
+                isAhead = try cursor.advance()
+                order = isAhead ? cursor.compareName(entry.name) : 1
             }
-            if let record = ahead, record.directory == unit.directory, record.compareName(entry.name) == 0 {
-                if try examine(entry, record, in: descriptor, &outcome) { unit.splitRest() }
-                try advance(&last)
+            if order == 0 {
+                if try examine(entry, in: descriptor, &outcome) { unit.splitRest() }
+                last += 1
+                isAhead = try cursor.advance()
             } else if examineNew(entry, unit.directory, in: descriptor, &outcome) {
                 unit.splitRest()
             }
         }
-        while unit.isLast, let record = ahead, record.directory == unit.directory {
-            try missing(record, in: descriptor, &outcome)
-            try advance(&last)
+        while unit.isLast, isAhead {
+            try missing(in: descriptor, &outcome)
+            last += 1
+            isAhead = try cursor.advance()
         }
         outcome.records = first..<last
     }
 
-    private mutating func advance(_ last: inout Int) throws(BaselineError) {
-        last += 1
-        ahead = try cursor.next()
-    }
-
+    /// Examines an entry that has the name of the current record.
+    ///
     /// True after a file so large that the rest of the unit should go to whoever is free.
     private mutating func examine(
         _ entry: WalkEntry,
-        _ view: RecordView,
         in descriptor: borrowing OwnedDescriptor,
         _ outcome: inout UnitOutcome
     ) throws(BaselineError) -> Bool {
         outcome.examined += 1
-        let rule = shared.rules.rules[entry.rule]
-        // What names a directory holds, its status does not tell for certain; there are few of these.
-        if shared.isQuick, rule.profile != .directory, isUntouched(entry, view, in: descriptor) {
-            outcome.skipped += 1
+        switch profiles[entry.rule] {
+        case .directory:
+            // What names a directory holds, its status does not tell for certain; there are few of these.
+            return try examineKnowing(entry, in: descriptor, &outcome)
+        case .appendOnly where !isUntouched(entry, in: descriptor):
+            return try examineKnowing(entry, in: descriptor, &outcome)
+        case .appendOnly: break
+        default:
+            if !isUntouched(entry, in: descriptor) { return try examineAnew(entry, in: descriptor, &outcome) }
+        }
+        outcome.skipped += 1
+        return false
+    }
+
+    /// Examines an entry under a profile that looks at nothing but the attributes.
+    private mutating func examineAnew(
+        _ entry: WalkEntry,
+        in descriptor: borrowing OwnedDescriptor,
+        _ outcome: inout UnitOutcome
+    ) throws(BaselineError) -> Bool {
+        var options = ExamineOptions()
+        if let wish = wishes[entry.rule] { options.content = wish.about(cursor.digest) }
+        let isThere: Bool
+        do {
+            isThere = try examiner.find(entry.name, in: descriptor, hint: entry.type, options: options)
+        } catch {
+            try failed(error, &outcome)
             return false
         }
-        // Only these two profiles need to know the record before the file is read.
-        let needsRecord = rule.profile == .appendOnly || rule.profile == .directory
-        let recorded = needsRecord ? try view.decode() : nil
-        var options = ExamineOptions()
-        if let recorded { options = ExamineOptions(for: rule, recorded: recorded.state.attributes) }
-        let last = recorded.flatMap { LastObserved(shared.grownLogs[$0.path], rule: rule) }
+        guard isThere else {
+            outcome.examined -= 1
+            try missing(in: descriptor, &outcome)
+            return false
+        }
+        let bytesRead = examiner.found.bytesRead
+        outcome.bytes += bytesRead
+        encoded.removeAll(keepingCapacity: true)
+        StateCodec.append(examiner.found.attributes, to: &encoded)
+        if !cursor.hasState(encoded) { try differs(examiner.found, entry.rule, &outcome) }
+        return bytesRead >= largeFile
+    }
+
+    /// Examines an entry whose record says what to look at: the beginning of a log, the names in a directory.
+    private mutating func examineKnowing(
+        _ entry: WalkEntry,
+        in descriptor: borrowing OwnedDescriptor,
+        _ outcome: inout UnitOutcome
+    ) throws(BaselineError) -> Bool {
+        guard var recorded = try cursor.current?.decode() else { return false }
+        let rule = shared.rules.rules[entry.rule]
+        var options = ExamineOptions(for: rule, recorded: recorded.state.attributes)
+        let last = LastObserved(shared.grownLogs[recorded.path], rule: rule)
         if let last { options.prefix = last.size }
-        options.content = shared.room.wish(under: rule, known: view.digest)
+        options.content = wishes[entry.rule]?.about(recorded.state.attributes?.digest)
         let examined: Examined?
         do {
             examined = try examiner.examine(entry.name, in: descriptor, hint: entry.type, options: options)
         } catch {
-            try failed(error, view, &outcome)
+            try failed(error, &outcome)
             return false
         }
         guard let examined else {
             outcome.examined -= 1
-            try missing(view, in: descriptor, &outcome)
+            try missing(in: descriptor, &outcome)
             return false
         }
         outcome.bytes += examined.bytesRead
-        armNames(examined, rule, entry.name, recorded?.path, in: descriptor)
-        if let last, var recorded {
-            let compared = last.comparison(
-                baseline: recorded.state.attributes,
-                observation: examined.observation
-            )
-            if let attributes = compared.recorded { recorded.state = .examined(attributes, isRacy: false) }
-            outcome.differences.append(
-                shared.difference(
-                    recorded.path,
-                    entry.rule,
-                    recorded: recorded,
-                    compared.observation,
-                    examined
-                )
-            )
+        armNames(examined, rule, entry.name, recorded.path, in: descriptor)
+        guard let last else {
+            try differs(examined, entry.rule, &outcome)
             return examined.bytesRead >= largeFile
         }
-        encoded.removeAll(keepingCapacity: true)
-        StateCodec.append(examined.attributes, to: &encoded)
-        if !view.hasState(encoded[...]) { try differs(examined, view, entry.rule, &outcome) }
+        let compared = last.comparison(
+            baseline: recorded.state.attributes,
+            observation: examined.observation
+        )
+        if let attributes = compared.recorded { recorded.state = .examined(attributes, isRacy: false) }
+        outcome.differences.append(
+            shared.difference(
+                recorded.path,
+                entry.rule,
+                recorded: recorded,
+                compared.observation,
+                examined,
+                isContinuation: compared.isContinuation
+            )
+        )
         return examined.bytesRead >= largeFile
     }
 
@@ -224,10 +269,10 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         _ examined: Examined,
         _ rule: Rule,
         _ name: ArraySlice<UInt8>,
-        _ path: RawPath?,
+        _ path: RawPath,
         in descriptor: borrowing OwnedDescriptor
     ) {
-        guard rule.profile == .directory, examined.attributes.type == .directory, let path,
+        guard rule.profile == .directory, examined.attributes.type == .directory,
             let willList = shared.willList,
             let directory = try? examiner.tree.openDirectory(name, in: descriptor)
         else { return }
@@ -241,8 +286,11 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         _ outcome: inout UnitOutcome
     ) -> Bool {
         let path = directory.appending(entry.name)
-        var options = ExamineOptions(for: shared.rules.rules[entry.rule], recorded: nil)
-        options.content = shared.room.wish(under: shared.rules.rules[entry.rule], known: nil)
+        let rule = shared.rules.rules[entry.rule]
+        var options = ExamineOptions(for: rule, recorded: nil)
+        let last = LastObserved(shared.grownLogs[path], rule: rule)
+        if let last { options.prefix = last.size }
+        options.content = wishes[entry.rule]?.about(nil)
         do {
             guard
                 let examined = try examiner.examine(
@@ -254,8 +302,18 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
             else { return false }
             outcome.examined += 1
             outcome.bytes += examined.bytesRead
+            let compared = last?.comparison(baseline: nil, observation: examined.observation)
             outcome.differences.append(
-                shared.difference(path, entry.rule, recorded: nil, examined.observation, examined)
+                shared.difference(
+                    path,
+                    entry.rule,
+                    recorded: compared?.recorded.map {
+                        Record(path: path, state: .examined($0, isRacy: false), rule: rule.id)
+                    },
+                    compared?.observation ?? examined.observation,
+                    examined,
+                    isContinuation: compared?.isContinuation ?? false
+                )
             )
             return examined.bytesRead >= largeFile
         } catch {
@@ -266,24 +324,25 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
 
     /// A record whose name the listing did not have, or had under no rule.
     private mutating func missing(
-        _ view: RecordView,
         in descriptor: borrowing OwnedDescriptor,
         _ outcome: inout UnitOutcome
     ) throws(BaselineError) {
-        let record = try view.decode()
+        guard let record = try cursor.current?.decode() else { return }
         guard shared.filter.allows(record) else { return }
         guard let ruleIndex = selection.rule(for: record) else {
             outcome.fallenOut.append(record)
             return
         }
-        let rule = shared.rules.rules[ruleIndex]
-        var options = ExamineOptions(for: rule, recorded: record.state.attributes)
-        options.content = shared.room.wish(under: rule, known: view.digest)
+        var options = ExamineOptions(
+            for: shared.rules.rules[ruleIndex],
+            recorded: record.state.attributes
+        )
+        options.content = wishes[ruleIndex]?.about(record.state.attributes?.digest)
         let examined: Examined?
         do {
-            examined = try examiner.examine(view.name, in: descriptor, hint: nil, options: options)
+            examined = try examiner.examine(record.path.name, in: descriptor, hint: nil, options: options)
         } catch {
-            try failed(error, view, &outcome)
+            try failed(error, &outcome)
             return
         }
         if let examined {
@@ -305,11 +364,10 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
 
     private func differs(
         _ examined: Examined,
-        _ view: RecordView,
         _ rule: Int,
         _ outcome: inout UnitOutcome
     ) throws(BaselineError) {
-        let record = try view.decode()
+        guard let record = try cursor.current?.decode() else { return }
         guard case .examined(let attributes, _) = record.state else {
             outcome.unexamined.append(record.path)
             return
@@ -322,10 +380,9 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
 
     private func failed(
         _ failure: Failure,
-        _ view: RecordView,
         _ outcome: inout UnitOutcome
     ) throws(BaselineError) {
-        let record = try view.decode()
+        guard let record = try cursor.current?.decode() else { return }
         if case .unexamined = record.state {
             outcome.unexamined.append(record.path)
         } else {
@@ -333,18 +390,12 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         }
     }
 
-    /// Identity, size and change time stand as recorded, and the record is not racy.
-    private mutating func isUntouched(
-        _ entry: WalkEntry,
-        _ view: RecordView,
-        in descriptor: borrowing OwnedDescriptor
-    ) -> Bool {
-        guard !view.isRacy, let length = StateCodec.statusLength(of: view.state),
-            let status = try? examiner.tree.status(of: entry.name, in: descriptor)
-        else { return false }
+    /// In a quick survey: identity, size and change time stand as recorded, and the record is not racy.
+    private mutating func isUntouched(_ entry: WalkEntry, in descriptor: borrowing OwnedDescriptor) -> Bool {
+        guard shared.isQuick, examiner.findStatus(entry.name, in: descriptor) else { return false }
         encoded.removeAll(keepingCapacity: true)
-        StateCodec.append(status, to: &encoded)
-        return encoded.count >= length && view.state.prefix(length).elementsEqual(encoded.prefix(length))
+        StateCodec.append(examiner.found.attributes, to: &encoded)
+        return cursor.hasStatus(encoded)
     }
 }
 
@@ -358,4 +409,4 @@ extension Attributes {
 }
 
 /// Bytes from which on a file keeps a worker busy long enough that others should take the rest of its directory.
-private let largeFile: UInt64 = 8 << 20
+let largeFile: UInt64 = 8 << 20

@@ -43,6 +43,8 @@ package struct WatchSetup: Sendable {
     /// Boot time in nanoseconds.
     package var bootClock: @Sendable () -> Int64
     package var timing = Settle.Timing()
+    /// Who wrote; nil where the kernel does not tell.
+    package var writers: WriterSource?
     /// Reads configuration and rules anew, given the packs of the baseline in force: a pack once on stays on.
     package var configure: (@Sendable ([String]) throws -> WatchConfiguration)?
 
@@ -101,6 +103,8 @@ package final class Watcher<Tree: FileTree> {
     let outboxes: [Outbox]
     let manager: any ServiceManager
     let board: StatusBoard
+    /// Also asked on the threads of a survey, while `setup` is not.
+    let writers: WriterSource?
 
     var rules: RuleSet { setup.rules }
     var matcher: Matcher
@@ -127,6 +131,8 @@ package final class Watcher<Tree: FileTree> {
     var wantsReload = false
     /// Why the rules in force are not those on disk.
     var ruleTrouble: String?
+    /// Where logs were renamed to, by their name before, and what they were when their name got something else.
+    var rotated = RotatedLogs()
     /// Paths that differ from the baseline and were reported.
     var reported: Set<RawPath> = []
     /// Open gaps of the reason `unreadable`, by path.
@@ -165,6 +171,7 @@ package final class Watcher<Tree: FileTree> {
         self.outboxes = outboxes
         self.manager = manager
         self.board = board
+        self.writers = setup.writers
         self.matcher = setup.rules.matcher()
         self.baseline = baseline
         self.cursor = baseline.makeCursor()
@@ -279,7 +286,10 @@ package final class Watcher<Tree: FileTree> {
             let entries = try recorder.record(outcomes.map(\.0), at: setup.clock())
             if !entries.isEmpty { ring() }
             board.noteRecorded(entries)
-            for (outcome, _) in outcomes { remember(outcome) }
+            for (outcome, _) in outcomes {
+                remember(outcome)
+                for (path, position) in outcome.told { writers?.forget(path, upTo: position) }
+            }
         } catch {
             guard error.mayPass else { throw error }
             retries.append(contentsOf: outcomes.map(\.1))

@@ -47,6 +47,8 @@ extension Watcher {
         let grown =
             rule.profile == .appendOnly
             ? LastObserved(try setup.history.currentStanding(settled.path), rule: rule) : nil
+        // Who wrote so far had a part in what is read now; who writes while it is read may have had.
+        let position = writers?.position()
         let examined: Examined?
         switch Examination(
             of: settled.path,
@@ -68,11 +70,17 @@ extension Watcher {
         let origin = try origin(of: settled, recorded: recorded, examined: examined)
         var touches = settled.touches
         if settled.onto != nil { touches.cameAndLeft = false }
-        var compared = (recorded: recorded?.state.attributes, observation: examined?.observation ?? .absent)
+        var compared = (
+            recorded: recorded?.state.attributes, observation: examined?.observation ?? .absent,
+            isContinuation: false
+        )
+        // A rotated log has no record; that it is gone is told by what was last observed of it.
+        if let grown, examined == nil, recorded == nil { compared.recorded = grown.attributes }
         if let grown, examined != nil {
             compared = grown.comparison(baseline: compared.recorded, observation: compared.observation)
         }
-        let subject = Subject(
+        compared.observation.isCopy = baseline.isCopy
+        var subject = Subject(
             path: settled.path,
             rule: rule,
             recorded: compared.recorded,
@@ -81,7 +89,13 @@ extension Watcher {
             via: recorded?.via,
             from: origin?.path
         )
+        subject.isContinuation = compared.isContinuation
         var finding = assess(subject)
+        if let change = finding?.change, change.canBeRotation, finding?.verdict == .unauthorized,
+            try isRotation(settled, rule, grown?.attributes ?? recorded?.state.attributes, examined)
+        {
+            finding?.verdict = .expected
+        }
         if finding?.change == .moved, let origin {
             finding?.before = origin.state.attributes
             moved.insert(origin.path)
@@ -102,8 +116,33 @@ extension Watcher {
             settle.hold(settled, at: setup.bootClock())
             return nil
         }
+        if let attributes = examined?.attributes { markLinked(settled.path, attributes) }
         let state = examined.map { RecordedState.examined($0.attributes, isRacy: $0.isRacy) }
-        return Outcome(path: settled.path, rule: rule, finding: finding, state: state)
+        var outcome = Outcome(path: settled.path, rule: rule, finding: finding, state: state)
+        let modified = examined.flatMap { $0.attributes.type == .file ? $0.attributes.mtime : nil }
+        if let position { attribute(&outcome, asOf: position, modified: modified) }
+        return outcome
+    }
+
+    /// Who writes to it through a name elsewhere is known from now on.
+    private func markLinked(_ path: RawPath, _ attributes: Attributes) {
+        guard let writers, attributes.type == .file, attributes.links > 1,
+            let directory = try? tree.openDirectory(path.parent),
+            let file = try? tree.openFile(path.name, in: directory),
+            (try? tree.status(of: file))?.inode == attributes.inode
+        else { return }
+        writers.mark(file: path, file)
+    }
+
+    /// Says who it was, where that is certain.
+    private func attribute(_ outcome: inout Outcome, asOf position: UInt64, modified: Timestamp?) {
+        outcome.told = [(outcome.path, position)]
+        guard let writers, let finding = outcome.finding else { return }
+        if let from = finding.from { outcome.told.append((from, position)) }
+        let (path, change) = (outcome.path, finding.change)
+        guard let answer = writers.actor(of: path, change, asOf: position, modified: modified) else { return }
+        outcome.finding?.actor = answer.actor
+        outcome.told[0].position = answer.position
     }
 
     /// It came back from where a reported move had taken it: that the move is undone says it all.
@@ -294,6 +333,7 @@ extension Watcher {
         let isNew = try difference.settleGap(
             unbaselined: result.unbaselined,
             fallenOut: result.fallenOut,
+            hidden: result.hiddenCount,
             in: setup.history,
             at: setup.clock()
         )
@@ -311,9 +351,11 @@ extension Watcher {
         for path in reported where !found.contains(path) && result.hasSettled(path) {
             // The directory itself is an entry of its parent and was not examined.
             if let subtree = options.subtree, path == subtree || !path.isWithin(subtree) { continue }
-            guard let recorded = try rule(for: path, recorded: baseline.record(for: path, with: &cursor))
+            let record = try baseline.record(for: path, with: &cursor)
+            guard let rule = rule(for: path, recorded: record),
+                try setup.history.currentStanding(path)?.isLostLog(under: rule, recorded: record) != true
             else { continue }
-            outcomes.append(Outcome(path: path, rule: recorded, finding: nil, state: nil))
+            outcomes.append(Outcome(path: path, rule: rule, finding: nil, state: nil))
         }
         var new = 0
         for start in stride(from: 0, to: outcomes.count, by: 256) {

@@ -32,7 +32,10 @@ extension Watcher {
     private func takeBaseline() {
         do {
             let opened = try setup.store.open(history: setup.history, trusting: setup.trusted)
-            if opened.reader.scope != baseline.scope { wantsReload = true }
+            if opened.reader.scope != baseline.scope {
+                wantsReload = true
+                forgetUnbaselined()
+            }
             baseline = opened.reader
             cursor = baseline.makeCursor()
             openRoom()
@@ -60,6 +63,17 @@ extension Watcher {
         room = setup.room(for: baseline)
         examiner = Examiner(tree: tree, clock: setup.clock, copier: room.store)
         room.store?.prune(now: setup.clock())
+    }
+
+    /// What was not in scope until now has been recorded as it stands: what was done to it before is no change of it, and
+    /// what it is by now the reload examines.
+    private func forgetUnbaselined() {
+        settle.forget { path in
+            guard let rule = step(path).rule, (try? baseline.record(for: path, with: &cursor)) == nil else {
+                return false
+            }
+            return !question.wasInScope(path, rule: rules.rules[rule].id)
+        }
     }
 
     func compareScope() {

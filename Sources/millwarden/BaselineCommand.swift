@@ -10,148 +10,13 @@ import Warden
 struct BaselineCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "baseline",
-        abstract: "The recorded good state: make it, look at it, check it, approve changes.",
+        abstract:
+            "The recorded good state: make it, look at it, check it, approve changes, move it between hosts.",
         subcommands: [
             BaselineCreate.self, BaselineShow.self, BaselineVerify.self, BaselineAccept.self,
-            BaselineExport.self,
+            BaselineExport.self, BaselineImport.self, BaselineDiff.self,
         ]
     )
-}
-
-struct BaselineCreate: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "create",
-        abstract: "Walks every path the rules select, records it, signs the result.",
-        discussion: "Exit status 8: something selected could not be read; it is recorded as unexamined."
-    )
-    @OptionGroup var global: GlobalOptions
-    @Flag(help: "Replace the baseline that is there.")
-    var force = false
-    @Flag(help: "Refuse where something cannot be read, or where a path exists that should not.")
-    var strict = false
-    @Option(help: ArgumentHelp("Threads that read and hash.", valueName: "n"))
-    var jobs: Int?
-
-    func run() throws {
-        try global.require(.text, .json)
-        let session = try Session(global)
-        let rules = try session.loadRules()
-        try session.prepareStateDirectory()
-        let store = session.store
-        if PathStatus.isThere(store.path) && !force {
-            throw CommandFailure(
-                ExitStatus.cannotCreate,
-                "there is a baseline at \(store.path); accept changes with `millwarden baseline accept`, or replace it "
-                    + "with --force"
-            )
-        }
-        let history = try session.openHistory()
-        let key = try session.keys.ensureBaselineKey()
-        // Opening tidies up what a crash left behind: before there is anything of our own.
-        let previous = try? session.openBaseline(history).reader.summary
-        let started = Session.clock()
-        let writer = try BaselineWriter(to: store.temporaryPath(), rules: rules.set.rules.map(\.id))
-        let creation = Creation(tree: KernelTree(), rules: rules.set, clock: Session.clock)
-        let kept = try KeptWriter(stateDirectory: session.stateDirectory)
-        let meter = ProgressMeter(total: nil)
-        let walked: (result: CreationResult, linked: [Record])
-        do {
-            walked = try creation.run(
-                into: writer,
-                jobs: jobs ?? processorCount(),
-                keeping: kept,
-                progress: meter.progress
-            )
-        } catch {
-            meter.finish()
-            throw error
-        }
-        meter.finish()
-        try refuse(walked.result, strict: strict)
-        let host = SystemClock.host()
-        let manifest = BaselineManifest(
-            generation: try store.nextGeneration(after: previous, history: history),
-            created: Session.clock(),
-            scope: rules.scope,
-            hostName: host.name,
-            machineID: host.machineID,
-            historyID: history.id,
-            contents: try kept.place()
-        )
-        let finished = try finish(writer, walked.linked, manifest, key, store)
-        let event = BaselineEvent(
-            action: .created,
-            baseline: finished.summary,
-            reason: nil,
-            uid: Int64(getuid()),
-            loginuid: SystemClock.loginUID(),
-            paths: finished.summary.entries
-        )
-        try withExtendedLifetime(finished.writer) {
-            _ = try store.replace(
-                with: finished.writer.path,
-                event: event,
-                history: history,
-                at: Session.clock()
-            )
-        }
-        KeptWriter.prune(stateDirectory: session.stateDirectory, keeping: manifest.contents)
-        publishOnce(history, session.stateDirectory)
-        let report = CreateReport(
-            baseline: finished.summary,
-            file: store.path,
-            scope: manifest.scope,
-            bytes: walked.result.bytes,
-            started: started,
-            finished: Session.clock(),
-            unexamined: walked.result.unexamined,
-            presentAbsent: walked.result.presentAbsent,
-            notEntered: walked.result.notEntered
-        )
-        say(global.format == .json ? report.json.pretty : report.text(TextStyle.terminal))
-        if !report.unexamined.isEmpty { throw CommandFailure(ExitStatus.incomplete) }
-    }
-
-    private func refuse(_ result: CreationResult, strict: Bool) throws {
-        if result.entries == 0 {
-            throw CommandFailure(
-                ExitStatus.configuration,
-                "the rules select nothing on this host, so that there is nothing to record; see `millwarden rules list`"
-            )
-        }
-        guard strict else { return }
-        if let path = result.presentAbsent.first {
-            throw CommandFailure(
-                ExitStatus.configuration,
-                "\(path) should not exist; remove it, or approve it by leaving out --strict"
-            )
-        }
-        if let error = result.unexamined.first {
-            throw CommandFailure(
-                ExitStatus.incomplete,
-                "\(error.path) cannot be read (\(error.message)); run with more privilege, or leave out --strict"
-            )
-        }
-    }
-
-    /// Signs the file; where links lead out of scope, their hops and targets are merged in first.
-    ///
-    /// The file lives as long as its writer, or until it takes the baseline's name.
-    private func finish(
-        _ writer: BaselineWriter,
-        _ linked: [Record],
-        _ manifest: BaselineManifest,
-        _ key: SigningKey,
-        _ store: BaselineStore
-    ) throws -> (summary: BaselineSummary, writer: BaselineWriter) {
-        let summary = try writer.finish(manifest, key: key)
-        guard !linked.isEmpty else { return (summary, writer) }
-        let first = try BaselineReader.open(writer.path, trusting: [key.publicKey])
-        let changes = Dictionary(uniqueKeysWithValues: linked.map { ($0.path, Record?.some($0)) })
-        let second = try merge(first, with: changes, to: store.temporaryPath())
-        let merged = try second.finish(manifest, key: key)
-        return (merged, second)
-    }
 }
 
 struct BaselineShow: ParsableCommand {
@@ -381,7 +246,7 @@ struct BaselineAccept: ParsableCommand {
         var summary = reader.summary
         var (proposal, contents): (BaselineWriter?, Digest?)
         if !plan.changes.isEmpty || approved != nil {
-            let key = try session.keys.signingKey(.baseline)
+            let key = try session.approvalKey()
             let writer = try acceptance.write(plan, to: session.store.temporaryPath())
             var manifest = reader.manifest
             manifest.generation = try session.store.nextGeneration(after: reader.summary, history: history)
@@ -443,41 +308,5 @@ struct BaselineAccept: ParsableCommand {
         }
         try acceptance.keepContents(of: plan, from: old, in: kept)
         return try kept.place()
-    }
-}
-
-struct BaselineExport: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "export",
-        abstract: "Copies the baseline to a new file, after its signature was checked."
-    )
-    @OptionGroup var global: GlobalOptions
-    @Argument(help: "The file to make; one that exists is left alone.")
-    var file: ByteArgument
-
-    func run() throws {
-        try global.require(.text, .json)
-        let session = try Session(global)
-        let reader = try session.openBaseline(try session.openHistoryForReading()).reader
-        let target = file.path
-        if PathStatus.isThere(target) {
-            throw CommandFailure(ExitStatus.cannotCreate, "\(target) exists already; name a new file")
-        }
-        do {
-            try session.store.export(to: target)
-        } catch {
-            throw CommandFailure(ExitStatus.cannotCreate, error.description)
-        }
-        if global.format == .json {
-            var object = JSONObject()
-            object.append("schema", .string("millwarden.baseline-export/1"))
-            object.append(bytes: target.bytes, as: "file")
-            object.append("baseline", .object(reader.summary.members))
-            say(JSON.object(object).pretty)
-        } else {
-            say("baseline \(reader.summary.generation) copied to \(target)")
-            say("  root       \(reader.summary.root)")
-            say("  signed by  \(reader.summary.signedBy)")
-        }
     }
 }

@@ -25,7 +25,16 @@ struct ByteArgument: ExpressibleByArgument, Hashable {
     }
 
     /// The arguments of this process without its name, each byte kept.
-    static func commandLine() -> [String] {
+    ///
+    /// - Throws: `CommandFailure` where the runtime could not read them: a `check` in a root without /proc must not end
+    ///   as if nothing had been asked.
+    static func commandLine() throws -> [String] {
+        guard CommandLine.argc > 0, PathStatus.isThere("/proc/self/cmdline") else {
+            throw CommandFailure(
+                ExitStatus.io,
+                "cannot read the command line from /proc/self/cmdline; mount proc(5) on /proc"
+            )
+        }
         var arguments: [String] = []
         for index in 1..<max(1, Int(CommandLine.argc)) {
             guard let pointer = unsafe CommandLine.unsafeArgv[index] else { break }

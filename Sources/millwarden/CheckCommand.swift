@@ -31,70 +31,104 @@ struct CheckCommand: ParsableCommand {
     var failOn: SeverityArgument = SeverityArgument(severity: .low)
     @Option(help: ArgumentHelp("Threads that read and hash.", valueName: "n"))
     var jobs: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Read no more than so many bytes a second, such as 50MiB.",
+            valueName: "size"
+        )
+    )
+    var rate: RateArgument?
     @Flag(
         help:
             "Also fail for what was only touched, and for what could not be read when the baseline was made."
     )
     var strict = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Examine this directory as the root of another system: a mounted image, a container's tree.",
+            valueName: "dir"
+        )
+    )
+    var root: ByteArgument?
+    @Option(help: ArgumentHelp("Compare with what `baseline export` wrote.", valueName: "file"))
+    var baseline: ByteArgument?
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "With --baseline: the public key that has to have signed it; may be given several times.",
+            valueName: "file"
+        )
+    )
+    var trustKey: [ByteArgument] = []
+
     func validate() throws {
         if let jobs, !(1...256).contains(jobs) {
             throw ValidationError("--jobs takes a number from 1 to 256")
+        }
+        if !trustKey.isEmpty, baseline == nil {
+            throw ValidationError("--trust-key is about the file that --baseline names")
         }
     }
 
     func run() throws {
         try global.require(.text, .json)
-        let session = try Session(global)
-        let (history, canRecord) = try openHistory(session)
-        let opened = try session.openBaseline(history)
-        let rules = try session.loadRules(baselinePacks: opened.reader.scope.packs)
+        let session = try Session(global, root: root?.path)
+        let target = try CheckTarget(session, baseline: baseline?.path, trusting: trustKey.map(\.path))
+        let reader = target.baseline
+        let rules = try session.loadRules(baselinePacks: reader.scope.packs)
         var options = CheckOptions()
         options.failOn = failOn.severity
         options.isStrict = strict
         options.survey.isQuick = quick
         options.survey.jobs = jobs ?? processorCount()
-        options.survey.paths = path.isEmpty ? nil : try path.map { try pathGlob($0, option: "--path") }
-        options.survey.rules = rule.isEmpty ? nil : try ruleIDs(rule, rules.set, opened.reader)
+        options.survey.rate = rate?.limit
+        options.survey.paths =
+            path.isEmpty ? nil : try path.map { try pathGlob($0, option: "--path", in: session.tree) }
+        options.survey.rules = rule.isEmpty ? nil : try ruleIDs(rule, rules.set, reader)
 
         let check = Check(
-            tree: KernelTree(),
+            tree: session.tree,
             rules: rules.set,
-            baseline: opened.reader,
-            isAnchorMissing: opened.anchor == .missing,
+            baseline: reader,
+            isAnchorMissing: target.isAnchorMissing,
             room: EvidenceRoom(
                 stateDirectory: session.stateDirectory,
-                contents: opened.reader.manifest.contents,
-                limits: session.configuration.evidence
+                contents: reader.manifest.contents,
+                limits: session.configuration.evidence,
+                savesCopies: target.canRecord
             ),
-            history: history,
-            host: SystemClock.host(),
+            history: target.history,
+            host: session.host,
             clock: Session.clock
         )
-        let meter = ProgressMeter(total: options.survey.isRestricted ? nil : opened.reader.count)
-        let report: CheckReport
+        let meter = ProgressMeter(total: options.survey.isRestricted ? nil : reader.count)
+        var report: CheckReport
         do {
-            report = try check.run(options, canRecord: canRecord, progress: meter.progress)
+            report = try check.run(options, canRecord: target.canRecord, progress: meter.progress)
         } catch {
             meter.finish()
             throw error
         }
         meter.finish()
-        if canRecord { publishOnce(history, session.stateDirectory) }
+        report.root = root?.path
+        report.baselineFile = baseline?.path
+        if target.canRecord, let history = target.history { publishOnce(history, session.stateDirectory) }
         say(global.format == .json ? report.json.pretty : report.text(TextStyle.terminal), terminator: "\n")
         if report.exit != 0 { throw CommandFailure(Int32(report.exit)) }
     }
+}
 
-    /// Where the history cannot be written, the result stands and is not recorded; it is said once.
-    private func openHistory(_ session: Session) throws -> (History, canRecord: Bool) {
-        try session.requireBaseline()
-        do {
-            return (try session.openHistory(), true)
-        } catch let error as HistoryError where error.isReadOnly {
-            complain("this check is not recorded: \(error)")
-            return (try History.open(at: session.stateDirectory, access: .readOnly), false)
-        }
+/// Bytes a second, as `sweep: {rate: …}` of the configuration writes them.
+struct RateArgument: ExpressibleByArgument {
+    var bytesPerSecond: UInt64
+
+    init?(argument: String) {
+        guard let size = parseSize(argument), size > 0 else { return nil }
+        bytesPerSecond = size
     }
+
+    var limit: ReadRate { ReadRate(bytesPerSecond: bytesPerSecond) }
 }
 
 struct SeverityArgument: ExpressibleByArgument {
@@ -113,14 +147,15 @@ struct SeverityArgument: ExpressibleByArgument {
 }
 
 /// A glob given as an option, its links resolved as those of rules are.
-func pathGlob(_ argument: ByteArgument, option: String) throws -> Glob {
+func pathGlob(_ argument: ByteArgument, option: String, in tree: KernelTree = KernelTree()) throws -> Glob {
     // A path that exists under exactly these bytes is meant literally, whatever characters its name holds.
-    let literal = RuleLoader().canonical(argument.path)
-    if PathStatus.isThere(literal) { return Glob(literally: literal) }
+    let loader = RuleLoader(tree: tree)
+    let literal = loader.canonical(argument.path)
+    if PathStatus.isThere(literal, in: tree) { return Glob(literally: literal) }
     guard let text = argument.text else { return Glob(literally: literal) }
     do {
         let glob = try Glob(text)
-        guard let only = glob.resolved(homes: [], canonicalize: RuleLoader().canonicalDirectory).first else {
+        guard let only = glob.resolved(homes: [], canonicalize: loader.canonicalDirectory).first else {
             return glob
         }
         return only

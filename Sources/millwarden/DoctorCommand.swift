@@ -101,6 +101,7 @@ struct DoctorGathering {
             places += PlaceFacts.gather(.publicKey, keys.publicKeyPath(role), in: tree).prefix(1)
         }
         places += PlaceFacts.gather(.keys, keys.directory, in: tree).prefix(1)
+        places += PlaceFacts.gather(.publicKey, keys.trustedDirectory, withEntries: true, in: tree)
         for key in session.configuration.baselineKeys {
             places += PlaceFacts.gather(.publicKey, key, in: tree)
         }

@@ -71,12 +71,35 @@ struct Session {
     let options: GlobalOptions
     let configuration: Configuration
     let stateDirectory: RawPath
+    /// The root that is examined, where it is not this system's own: `--root`.
+    let root: RawPath?
+    /// The files that are examined.
+    ///
+    /// The program's own (rules, keys, history, baseline) are never looked for there.
+    let tree: KernelTree
+    /// Whose files they are.
+    let host: HostIdentity
 
-    init(_ options: GlobalOptions) throws {
+    init(_ options: GlobalOptions, root: RawPath? = nil) throws {
         self.options = options
+        self.root = root
+        tree = try root.map(Session.openRoot) ?? KernelTree()
+        host = root == nil ? SystemClock.host() : SystemClock.host(in: tree)
         configuration = try Configuration.load(options.config?.path)
         stateDirectory =
             options.stateDir?.path ?? configuration.stateDirectory ?? Session.defaultStateDirectory()
+    }
+
+    private static func openRoot(_ path: RawPath) throws -> KernelTree {
+        do {
+            return try KernelTree(root: path)
+        } catch {
+            let status = error == .access ? ExitStatus.noPermission : ExitStatus.noInput
+            throw CommandFailure(
+                status,
+                "--root \(path): \(error); name the directory on which the other system's root is mounted"
+            )
+        }
     }
 
     private static func defaultStateDirectory() -> RawPath {
@@ -120,8 +143,11 @@ struct Session {
             buildUsers: configuration.buildUsers
         )
         rules.baselinePacks = baselinePacks
-        return try RuleLoader().load(rules)
+        return try loader.load(rules)
     }
+
+    /// What resolves names as rules do, in the files that are examined.
+    var loader: RuleLoader<KernelTree> { RuleLoader(tree: tree) }
 
     /// Makes the state directory where it is missing, mode 0700.
     func prepareStateDirectory() throws {
@@ -177,15 +203,17 @@ struct Session {
 
 /// Small questions about a path, asked before anything is opened for real.
 enum PathStatus {
-    static func exists(_ path: RawPath) throws(Errno) -> Bool {
-        let canonical = RuleLoader().canonical(path)
-        let directory = try KernelTree().openDirectory(canonical.parent)
+    static func exists(_ path: RawPath, in tree: KernelTree = KernelTree()) throws(Errno) -> Bool {
+        let canonical = RuleLoader(tree: tree).canonical(path)
+        let directory = try tree.openDirectory(canonical.parent)
         if canonical.isRoot { return true }
-        _ = try KernelTree().status(of: canonical.name, in: directory)
+        _ = try tree.status(of: canonical.name, in: directory)
         return true
     }
 
-    static func isThere(_ path: RawPath) -> Bool { (try? exists(path)) ?? false }
+    static func isThere(_ path: RawPath, in tree: KernelTree = KernelTree()) -> Bool {
+        (try? exists(path, in: tree)) ?? false
+    }
 }
 
 extension CommandFailure {

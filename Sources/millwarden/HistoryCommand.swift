@@ -118,7 +118,7 @@ struct HistoryVerify: ParsableCommand {
             return try report(try Session(global).openHistoryForReading().verify())
         }
         // First the journal, then the history: a row is durable before it is published.
-        let known = try journalRowsOfThisHost(JournalPlace(againstJournal))
+        let (known, reading) = try journalRowsOfThisHost(JournalPlace(againstJournal))
         guard let history = try openHistory(known) else { return }
         try report(try history.verify())
         let outcome = known.outcome(against: try history.chainValues())
@@ -130,10 +130,12 @@ struct HistoryVerify: ParsableCommand {
             )
         }
         if global.format == .text { say(outcome.description) }
+        // What was read agrees; that is no answer for what could not be.
+        try reading.requireWhole()
     }
 
     /// The rows of this host, by the user whose history it is.
-    private func journalRowsOfThisHost(_ place: JournalPlace) throws -> JournalComparison {
+    private func journalRowsOfThisHost(_ place: JournalPlace) throws -> (JournalComparison, JournalReading) {
         let host = SystemClock.host()
         guard !host.machineID.isEmpty else {
             throw CommandFailure(
@@ -150,8 +152,9 @@ struct HistoryVerify: ParsableCommand {
             return true
         }
         if let remark = comparison.remark { complain(remark) }
-        try note(sieve.tally, passage)
-        return comparison
+        let reading = JournalReading(sieve.tally, passage)
+        reading.sayRemarks()
+        return (comparison, reading)
     }
 
     /// Nil where there is neither a history nor anything of one in the journal; that it is gone is the finding otherwise.

@@ -56,12 +56,35 @@ func listJournal(_ place: JournalPlace, _ selection: HistorySelection, isJSON: B
     if let lines = selection.lines {
         for row in newest.suffix(max(lines, 0)) { show(row) }
     }
-    try note(sieve.tally, passage)
+    let reading = JournalReading(sieve.tally, passage)
+    reading.sayRemarks()
+    try reading.requireWhole()
 }
 
-/// What was left out is said on standard error; a journal that ends before its end is an error.
-func note(_ tally: JournalTally, _ passage: JournalPassage) throws {
-    if let remarks = tally.remarks { complain(remarks) }
-    if passage.unreadable > 0 { complain("\(passage.unreadable) entries of the journal cannot be read") }
-    if let failure = passage.failure { throw failure }
+/// What was left out of a journal, and what could not be read of it.
+struct JournalReading {
+    private let tally: JournalTally
+    private let passage: JournalPassage
+
+    init(_ tally: JournalTally, _ passage: JournalPassage) {
+        self.tally = tally
+        self.passage = passage
+    }
+
+    /// On standard error: the output is for the rows.
+    func sayRemarks() {
+        if let remarks = tally.remarks { complain(remarks) }
+        if passage.unreadable > 0 { complain("\(passage.unreadable) entries of the journal cannot be read") }
+    }
+
+    /// - Throws: Why not everything was seen.
+    func requireWhole() throws {
+        if let failure = passage.failure { throw failure }
+        guard passage.unopened > 0 else { return }
+        throw CommandFailure(
+            ExitStatus.io,
+            "not everything was seen: of the journal files \(passage.unopened) cannot be opened; "
+                + "`journalctl --verify --directory=…` says which"
+        )
+    }
 }

@@ -130,6 +130,38 @@ import Testing
         try daemon.terminate()
     }
 
+    /// The journal lists this history's rows among those of others, and holds against whoever deletes it.
+    @Test func theHistoryIsHeldToTheJournal() throws {
+        try world.compiler.append([1])
+        try world.expect(4, "check")
+        let rows = try world.history()
+        for row in rows { _ = try only(row) }
+        let listing = [
+            "history", "list", "--journal", "--format", "jsonl", "--path", world.text(world.compiler),
+        ]
+        let listed = try world.run(listing)
+        #expect(listed.status == .exited(0), "\(listed)")
+        let mine = listed.text.split(separator: "\n").filter { $0.contains(world.text(world.state)) }
+        #expect(mine.count == rows.count { $0.path == world.compiler }, "\(listed)")
+        let agreed = try world.expect(0, "history", "verify", "--against-journal")
+        #expect(agreed.text.contains("\(rows.count) rows of the journal stand in the history"), "\(agreed)")
+        // A trial elsewhere counts from 1 as well, and is no contradiction.
+        let trial = try Millwarden()
+        try trial.createBaseline()
+        for row in try trial.history() { _ = try only(row) }
+        try world.expect(0, "history", "verify", "--against-journal")
+
+        for file in ["history.db", "history.db-wal", "history.db-shm"] {
+            try? world.state.appending(file).delete()
+        }
+        let gone = try world.expect(1, "history", "verify", "--against-journal")
+        #expect(gone.errorText.contains("deleted and begun anew"), "\(gone)")
+        try world.expect(0, "baseline", "create", "--force")
+        try world.expect(0, "history", "verify")
+        let anew = try world.expect(1, "history", "verify", "--against-journal")
+        #expect(anew.errorText.contains("row 1: the history was deleted and begun anew"), "\(anew)")
+    }
+
     /// The fields of an entry that stands in the journal exactly once.
     private func only(_ entry: LogEntry, location: SourceLocation = #_sourceLocation) throws -> [String:
         String]

@@ -62,6 +62,38 @@ import Testing
         try world.expect(4, "check")
     }
 
+    /// As logrotate(8) does it: nothing that was observed is lost.
+    @Test func aLogMayBeRotatedByRename() throws {
+        let daemon = try watch("append-only")
+        try file.append(Array("two\n".utf8))
+        try world.mark(daemon)
+        let old = place.appending("file.1")
+        try daemon.paused {
+            try file.rename(to: old)
+            try file.write(Array("begun anew\n".utf8))
+        }
+        #expect(try daemon.change("added", on: old).verdict == "expected")
+        try world.mark(daemon)
+        try file.append(Array("more\n".utf8))
+        try world.mark(daemon)
+        #expect(
+            daemon.entries.filter(\.isFinding).allSatisfy { $0.verdict == "expected" },
+            "\(daemon.entries.listing)"
+        )
+        try world.expect(0, "check")
+        // Without the service as well, and once more.
+        try daemon.terminate()
+        try old.rename(to: place.appending("file.2"))
+        try file.rename(to: old)
+        try file.write(Array("the third\n".utf8))
+        try world.expect(0, "check")
+        // Thrown away, it is lost, whether a record named it or not.
+        try place.appending("file.2").delete()
+        let lost = try world.document(2, "check")
+        #expect(lost.findings.contains { $0.path == place.appending("file.2") && $0.change == "removed" })
+        try world.expect(2, "check")
+    }
+
     /// What has grown is what was last observed: cutting it back to the baseline is no return to anything approved.
     @Test func aLogThatIsCutBackIsAChange() throws {
         let daemon = try watch("append-only")

@@ -231,4 +231,51 @@ struct CompareTests {
             }
         }
     }
+
+    /// Another machine's inode, birth time and change time say nothing; everything else counts as ever.
+    @Test func aCopyHasAnIdentityOfItsOwn() {
+        func kind(_ after: Attributes, _ profile: Profile = .executable) -> ChangeKind? {
+            var observation = Observation(after)
+            observation.isCopy = true
+            return compare(recorded: CompareTests.base, observed: observation, profile: profile)?.kind
+        }
+        let copy = changing {
+            $0.inode = 8
+            $0.btime = Timestamp(seconds: 150)
+        }
+        #expect(self.kind(copy, .executable) == .replaced)
+        #expect(kind(copy) == nil)
+        var other = copy
+        other.mode = 0o4755
+        #expect(kind(other) == .metadata)
+        other = copy
+        other.content = .digest(Digest(words: (2, 2, 2, 2)))
+        #expect(kind(other) == .content)
+        other = copy
+        other.mtime = Timestamp(seconds: 99)
+        #expect(kind(other) == .metadata)
+        other.mtime = Timestamp(seconds: 101)
+        #expect(kind(other) == .touched)
+    }
+
+    /// A log that grew on another machine is told by its beginning alone.
+    @Test func aCopiedLogMayGrow() {
+        var observation = Observation(
+            changing {
+                $0.inode = 8
+                $0.size = 20
+                $0.content = .digest(Digest(words: (2, 2, 2, 2)))
+            },
+            prefix: Digest(words: (1, 1, 1, 1))
+        )
+        #expect(
+            compare(recorded: CompareTests.base, observed: observation, profile: .appendOnly)?.isGrowth
+                == false
+        )
+        observation.isCopy = true
+        #expect(
+            compare(recorded: CompareTests.base, observed: observation, profile: .appendOnly)?.isGrowth
+                == true
+        )
+    }
 }

@@ -114,7 +114,7 @@ struct EventJSONTests {
             .selfProtection(SelfEvent(message: "m", paths: [random.path(), RawPath(bytes: [0x2F, 0xFF])])),
         ]
         for action in [BaselineEvent.Action.intended, .created, .accepted, .abandoned, .imported] {
-            let approval = BaselineEvent(
+            var approval = BaselineEvent(
                 action: action,
                 baseline: summary,
                 reason: "CHG",
@@ -123,6 +123,10 @@ struct EventJSONTests {
                 accepted: [1, 2],
                 paths: 3
             )
+            if action == .imported {
+                approval.origin = BaselineOrigin(host: "h", machineID: "", trustedKey: "k")
+            }
+            if action == .intended { approval.origin = BaselineOrigin(host: "", machineID: "m") }
             events.append(.baseline(approval))
         }
         for reason in Gap.Reason.allCases {

@@ -41,6 +41,45 @@ import Testing
         ].sorted { $0.path < $1.path }
     }
 
+    @Test(arguments: ["/usr/../etc", "/usr/.", "usr", "/usr//bin", "/usr/bin/"])
+    func aDirectoryThatLeadsElsewhereIsDamage(directory: String) throws {
+        let writer = try BaselineWriter(to: file, rules: someRules)
+        var run = EncodedRun(directory: RawPath(directory))
+        run.append(record("/x/cc"), ruleIndex: 0)
+        try writer.append(run)
+        _ = try writer.finish(someManifest, key: key)
+        let reader = try BaselineReader.open(file, trusting: [key.publicKey])
+        #expect(throws: BaselineError.damaged(file, part: "record 0, whose name no file can have")) {
+            try reader.verifyRecords()
+        }
+        var cursor = reader.makeCursor()
+        let view = try #require(try cursor.next())
+        #expect(throws: BaselineError.self, "no command gets to see it") { try view.decode() }
+    }
+
+    @Test(arguments: [".", "..", "a/b", "a\0b", ""])
+    func aNameThatNoFileCanHaveIsDamage(name: String) throws {
+        let writer = try BaselineWriter(to: file, rules: someRules)
+        var encoded: [UInt8] = []
+        RecordEncoder.append(
+            name: Array(name.utf8)[...],
+            state: record("/x/cc").state,
+            ruleIndex: 0,
+            via: nil,
+            presentAbsent: false,
+            to: &encoded
+        )
+        try writer.append(EncodedRun(directory: "/usr/bin", bytes: encoded, count: 1))
+        _ = try writer.finish(someManifest, key: key)
+        let reader = try BaselineReader.open(file, trusting: [key.publicKey])
+        #expect(throws: BaselineError.damaged(file, part: "record 0, whose name no file can have")) {
+            try reader.verifyRecords()
+        }
+        var cursor = reader.makeCursor()
+        let view = try #require(try cursor.next())
+        #expect(throws: BaselineError.self, "no command gets to see it") { try view.decode() }
+    }
+
     @Test func whatIsWrittenReadsBack() throws {
         let summary = try writeBaseline(small, to: file, key: key)
         let reader = try BaselineReader.open(

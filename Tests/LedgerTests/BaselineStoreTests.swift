@@ -306,19 +306,100 @@ import Testing
 
     @Test func exportsAndImportsAreCopies() throws {
         let summary = try approve(1, .created, in: store)
-        try store.export(to: state.appending("export.mwb"))
-        #expect(try state.appending("export.mwb").contents() == store.path.contents())
-        #expect(throws: BaselineError.io(state.appending("export.mwb"), operation: "open", errno: .exists)) {
-            try store.export(to: state.appending("export.mwb"))
+        let file = state.appending("export.mwb")
+        try store.export(summary, to: file, trusting: trusted)
+        #expect(try file.contents() == store.path.contents())
+        #expect(throws: BaselineError.io(file, operation: "open", errno: .exists)) {
+            try store.export(summary, to: file, trusting: trusted)
         }
         try approve(2, in: store)
         // Bringing back an old one on purpose is an approval like any other, and no rollback.
-        let staged = try store.stage(copyOf: state.appending("export.mwb"))
-        try store.replace(with: staged.path, event: event(.imported, summary), history: history, at: noon)
+        let staged = try store.stage(copyOf: file, trusting: trusted)
+        #expect(staged.reader.summary == summary)
+        try withExtendedLifetime(staged.copy) {
+            _ = try store.replace(
+                with: staged.copy.path,
+                event: event(.imported, summary),
+                history: history,
+                at: noon
+            )
+        }
         let opened = try store.open(history: history, trusting: trusted)
         #expect((opened.anchor, opened.reader.summary) == (.confirmed, summary))
+        #expect(
+            try store.nextGeneration(after: summary, history: history) == 3,
+            "no number is given twice, whatever was imported"
+        )
         #expect(throws: BaselineError.missing(state.appending("none"))) {
-            try store.stage(copyOf: state.appending("none"))
+            try store.stage(copyOf: state.appending("none"), trusting: trusted)
         }
+    }
+
+    /// Whatever is wrong with a file, its own name is told and nothing of it stays.
+    @Test func whatCannotBeImportedLeavesNothingBehind() throws {
+        let summary = try approve(1, .created, in: store)
+        let file = state.appending("export.mwb")
+        try store.export(summary, to: file, trusting: trusted)
+        let whole = try file.contents()
+        let before = try names(in: state.path)
+        for place in stride(from: 0, to: whole.count, by: 7) {
+            var damaged = whole
+            damaged[place] ^= 0x01
+            try file.write(damaged)
+            #expect(throws: BaselineError.self, "byte \(place)") {
+                try store.stage(copyOf: file, trusting: trusted)
+            }
+        }
+        try file.write(whole)
+        let stranger = try SigningKey.generate().publicKey
+        #expect(throws: BaselineError.unknownKey(file, found: key.id, trusted: [stranger.id])) {
+            try store.stage(copyOf: file, trusting: [stranger])
+        }
+        #expect(throws: BaselineError.notABaseline("/dev/zero")) {
+            try store.stage(copyOf: "/dev/zero", trusting: trusted)
+        }
+        #expect(throws: BaselineError.notABaseline(state.path)) {
+            try store.stage(copyOf: state.path, trusting: trusted)
+        }
+        #expect(try names(in: state.path) == before)
+    }
+
+    @Test func anExportOfAnotherBaselineThanTheOneOpenedIsNone() throws {
+        let summary = try approve(1, .created, in: store)
+        let newer = try approve(2, in: store)
+        let file = state.appending("export.mwb")
+        #expect(throws: BaselineError.superseded(known: newer)) {
+            try store.export(summary, to: file, trusting: trusted)
+        }
+        var damaged = try store.path.contents()
+        damaged[20] ^= 1
+        try store.path.write(damaged)
+        #expect(throws: BaselineError.self) { try store.export(newer, to: file, trusting: trusted) }
+        #expect(try !names(in: state.path).contains("export.mwb"))
+    }
+
+    /// An imported baseline was made with another history: its inodes are those of other files.
+    @Test func onlyAnImportedBaselineIsOfCopies() throws {
+        let writer = try BaselineWriter(to: store.path, rules: someRules)
+        let summary = try writer.finish(someManifest, key: key)
+        try withExtendedLifetime(writer) {
+            #expect(
+                try !store.open(history: history, trusting: trusted).reader.isCopy,
+                "a history begun anew"
+            )
+            try history.write { (transaction) throws(HistoryError) in
+                _ = try transaction.append(.baseline(event(.imported, summary)), at: noon)
+            }
+            #expect(try store.open(history: history, trusting: trusted).reader.isCopy)
+        }
+        let own = try BaselineWriter(to: state.appending("own"), rules: someRules)
+        var manifest = someManifest
+        manifest.historyID = history.id
+        let created = try own.finish(manifest, key: key)
+        try LedgerFile.rename(own.path, to: store.path, isReplacing: true)
+        try history.write { (transaction) throws(HistoryError) in
+            _ = try transaction.append(.baseline(event(.created, created)), at: noon)
+        }
+        #expect(try !store.open(history: history, trusting: trusted).reader.isCopy)
     }
 }

@@ -120,6 +120,28 @@ import Testing
         #expect(throws: KeyError.missing(store.privateKeyPath(.host))) { try store.signingKey(.host) }
     }
 
+    @Test func trustedKeysStandBesideTheOwnOne() throws {
+        let (first, second) = (try SigningKey.generate().publicKey, try SigningKey.generate().publicKey)
+        let file = try #require(try store.trust(first))
+        #expect(try store.trust(first) == nil, "it is trusted already")
+        #expect(try store.trustedKeys(configured: []) == [first], "a host without a key of its own")
+        let own = try store.ensureBaselineKey().publicKey
+        let other = try #require(try store.trust(second))
+        #expect(try Set(store.trustedKeys(configured: [])) == [own, first, second])
+        #expect(try store.trusted(configured: []).first { $0.key == first }?.file == file)
+        #expect(try store.trustedKeys(configured: [other]) == [second], "what is configured counts alone")
+        let status = try #require(try LedgerFile.status(store.trustedDirectory))
+        #expect(status.st_mode & 0o7777 == 0o700)
+        store.distrust(file)
+        #expect(try Set(store.trustedKeys(configured: [])) == [own, second])
+        // Bytes under a name that promises others.
+        try LedgerFile.remove(other)
+        try first.save(other)
+        #expect(throws: KeyError.damaged(other, reason: "it holds another key than its name says")) {
+            try store.trust(second)
+        }
+    }
+
     @Test func aDirectoryInTheirPlaceIsNoKey() throws {
         try LedgerFile.makeDirectory(state.appending("dir.pub"), mode: 0o755)
         #expect(throws: KeyError.damaged(state.appending("dir.pub"), reason: "it is not a regular file")) {

@@ -24,7 +24,11 @@ struct GoldenTests {
         ("check-quick.txt", GoldenTests.quick.text()),
         ("check-incomplete.txt", GoldenTests.incomplete.text()),
         ("check-below.txt", GoldenTests.below.text()),
-        ("create.txt", Samples.created.text()),
+        ("check-elsewhere.txt", Samples.checkedElsewhere.text()),
+        ("create.txt", Samples.created.text()), ("export.txt", Samples.exported.text()),
+        ("create-elsewhere.txt", Samples.createdElsewhere.text()),
+        ("diff.txt", Samples.differenceText), ("diff-equal.txt", Samples.sameFiles.heading()),
+        ("import.txt", Samples.imported.text()), ("import-back.txt", Samples.importedBack.text()),
         ("accept.txt", Samples.accepted(isDryRun: false).text()),
         ("accept-dry-run.txt", Samples.accepted(isDryRun: true, refused: false).text()),
         (
@@ -51,6 +55,9 @@ struct GoldenTests {
     static let documents = [
         ("check.json", Samples.changedCheck.json), ("baseline-create.json", Samples.created.json),
         ("baseline-accept.json", Samples.accepted(isDryRun: false).json),
+        ("check-elsewhere.json", Samples.checkedElsewhere.json),
+        ("baseline-diff.json", Samples.document(Samples.difference, Samples.differences)),
+        ("baseline-export.json", Samples.exported.json), ("baseline-import.json", Samples.imported.json),
         ("baseline-accept-scope.json", Samples.acceptedScope(isDryRun: false).json),
         ("baseline-record.json", Samples.record.json),
         ("baseline-record-unexamined.json", Samples.unexaminedRecord.json),

@@ -117,6 +117,19 @@ struct JournalFieldTests {
         #expect(fields.contains(JournalField("MILLWARDEN_PATH", finding.path.bytes)))
     }
 
+    @Test func aForbiddenNameSaysByWhichPattern() {
+        var finding = Samples.added
+        finding.absent = "/etc/ld.so.*"
+        let fields = journalFields(for: Samples.entry(1, .change(finding)), stateDirectory: "/srv/state")
+        #expect(fields.contains(JournalField("MILLWARDEN_ABSENT", Array("/etc/ld.so.*".utf8))))
+        #expect(fields.contains(JournalField("MILLWARDEN_STATE_DIRECTORY", Array("/srv/state".utf8))))
+        #expect(
+            !journalFields(for: Samples.entry(1, .change(Samples.added))).contains {
+                $0.name == "MILLWARDEN_ABSENT"
+            }
+        )
+    }
+
     @Test func aGapNamesAtMost64Paths() {
         var gap = Samples.openGap
         gap.scope = (0..<1_000).map { RawPath("/d/\($0)") }

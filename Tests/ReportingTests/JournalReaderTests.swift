@@ -78,7 +78,9 @@ struct JournalReaderTests {
             JournalSamples.record(Samples.entry($0, .change(Samples.content)))
         }
         try JournalSamples.write(records, "once", in: scratch)
-        try JournalSamples.write(Array(records.suffix(2)), "again", in: scratch)
+        // Sent once more, and filed later: libsystemd itself passes over what is equal in its time, too.
+        let again = records.suffix(2).map { JournalRecord(time: Samples.time(600), fields: $0.fields) }
+        try JournalSamples.write(again, "again", in: scratch)
         let found = try read()
         #expect(found.rows.map(\.seq) == [1, 2, 3, 4])
         #expect(found.tally.duplicates == 2)
@@ -109,6 +111,33 @@ struct JournalReaderTests {
         let row = try #require(try read().rows.first)
         #expect(row.message.count == JournalReader.fieldLimit)
         #expect(row.paths == [Samples.content.path])
+    }
+
+    /// A file that libsystemd passes over in silence is counted.
+    @Test func aFileThatDoesNotOpenIsCounted() throws {
+        let records = (Int64(1)...3).map {
+            JournalSamples.record(Samples.entry($0, .change(Samples.content)))
+        }
+        try JournalSamples.write(records, "alpha", in: scratch)
+        let other = try JournalSamples.write(records, "beta", in: scratch)
+        try other.write(Array(try other.contents().prefix(200)), mode: 0o600)
+        let found = try read()
+        #expect(found.rows.count == 3 && found.passage.unopened == 1)
+    }
+
+    /// The index of a file that opens leads nowhere: libsystemd lets go of the file, and the walk says so.
+    @Test func aFileThatBreaksOnTheWayIsSaid() throws {
+        let records = (Int64(1)...40).map {
+            JournalSamples.record(Samples.entry($0, .change(Samples.content)))
+        }
+        let file = try JournalSamples.write(records, "alpha", in: scratch)
+        var bytes = try file.contents()
+        // The header of 272 bytes, and what it says of the place of the entries' array, stay.
+        for position in 272..<bytes.count where position % 8 == 0 { bytes[position] = 0xFF }
+        try file.write(bytes, mode: 0o600)
+        let found = try read()
+        #expect(found.rows.isEmpty)
+        #expect(found.passage.failure == .io(place, "a journal file in it is damaged"))
     }
 
     /// A file that was cut or written over yields rows, a reason, or nothing: never a crash, never a row that is wrong.

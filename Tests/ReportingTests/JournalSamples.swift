@@ -47,10 +47,11 @@ enum JournalSamples {
     /// The Journal Export Format (systemd's documentation, JOURNAL_EXPORT_FORMATS.md).
     static func exported(_ records: [JournalRecord], boot: String = Samples.host.bootID) -> [UInt8] {
         var bytes: [UInt8] = []
-        for (number, record) in records.enumerated() {
+        let bootTime = (Samples.start.seconds - 3_600) * 1_000_000
+        for record in records {
             let microseconds = record.time.seconds * 1_000_000 + Int64(record.time.nanoseconds / 1_000)
             bytes += "__REALTIME_TIMESTAMP=\(microseconds)\n".utf8
-            bytes += "__MONOTONIC_TIMESTAMP=\(1_000_000 + number)\n_BOOT_ID=\(boot)\n".utf8
+            bytes += "__MONOTONIC_TIMESTAMP=\(microseconds - bootTime)\n_BOOT_ID=\(boot)\n".utf8
             for field in record.fields {
                 bytes += "\(field.name)\n".utf8
                 bytes += (0..<8).map { UInt8(truncatingIfNeeded: field.value.count >> (8 * $0)) }
@@ -73,7 +74,7 @@ enum JournalSamples {
         -> RawPath
     {
         let export = try scratch.write(name + ".export", exported(records))
-        try? scratch.makeDirectory("journal")
+        _ = try? scratch.makeDirectory("journal")
         let file = scratch.appending("journal/\(name).journal")
         let result = try run(program, ["--output=\(file)", "\(export)"])
         guard result.status == .exited(0) else { throw WrongResult(result: result) }

@@ -291,10 +291,13 @@ enum Samples {
             .init(
                 rule: "rust.toolchain",
                 count: 1_207,
-                first: ["/home/b/.cargo/bin/cargo", RawPath(bytes: Array("/home/b/.cargo/bin/".utf8) + [0xFE])]
+                first: [
+                    "/home/b/.cargo/bin/cargo", RawPath(bytes: Array("/home/b/.cargo/bin/".utf8) + [0xFE]),
+                ]
             ),
         ]
         scope.outgoing = [.init(rule: "gcc.old", count: 2, first: ["/opt/gcc/bin/cpp", "/opt/gcc/bin/gcc"])]
+        scope.hidden = [.init(rule: "gcc.old", count: 1, first: ["/opt/gcc/bin/implant"])]
         scope.unexamined = [unreadable]
         scope.presentAbsent = ["/usr/lib/gcc/specs"]
         scope.dropped = [12, 14]
@@ -362,17 +365,17 @@ enum Samples {
             )
         }
         func approval(_ action: BaselineEvent.Action, reason: String?) -> Event {
-            .baseline(
-                BaselineEvent(
-                    action: action,
-                    baseline: baseline,
-                    reason: reason,
-                    uid: 0,
-                    loginuid: 1_000,
-                    accepted: action == .accepted ? [2, 3] : [],
-                    paths: 2
-                )
+            var event = BaselineEvent(
+                action: action,
+                baseline: baseline,
+                reason: reason,
+                uid: 0,
+                loginuid: 1_000,
+                accepted: action == .accepted ? [2, 3] : [],
+                paths: 2
             )
+            if action == .imported { event.origin = origin }
+            return .baseline(event)
         }
         var clean = CheckSummary()
         (clean.examined, clean.unchanged) = (41_236, 41_236)
@@ -395,5 +398,120 @@ enum Samples {
                 .stop(StopEvent(reason: "SIGTERM", pid: 812)),
             ]
         return events.enumerated().map { entry(Int64($0.offset + 1), $0.element) }
+    }()
+}
+
+/// Baselines that are moved between hosts.
+extension Samples {
+    static let origin = BaselineOrigin(
+        host: "golden",
+        machineID: "89abcdef0123456789abcdef01234567",
+        trustedKey: baseline.signedBy
+    )
+
+    static let exported = ExportReport(
+        baseline: baseline,
+        file: "/media/usb/build-07.mwb",
+        keyFile: "/var/lib/millwarden/keys/baseline.pub"
+    )
+
+    static let imported = ImportReport(
+        baseline: baseline,
+        file: "/media/usb/golden\n.mwb",
+        origin: origin,
+        scope: created.scope,
+        host: HostIdentity(
+            name: "build-07",
+            machineID: "0123456789abcdef0123456789abcdef",
+            bootID: "fedcba9876543210fedcba9876543210"
+        ),
+        isCopy: true,
+        replaced: nil
+    )
+
+    /// This host's own export of before, brought back.
+    static let importedBack: ImportReport = {
+        var report = imported
+        report.origin = BaselineOrigin(host: "build-07", machineID: report.host.machineID)
+        report.isCopy = false
+        var newer = baseline
+        newer.generation += 4
+        report.replaced = newer
+        return report
+    }()
+
+    /// A mounted disk against a file from a stick.
+    static let checkedElsewhere: CheckReport = {
+        var report = changedCheck
+        report.host = HostIdentity(name: "", machineID: "", bootID: "")
+        report.root = "/mnt/disk"
+        report.baselineFile = "/media/usb/build-07.mwb"
+        report.origin = BaselineOrigin(host: "golden", machineID: origin.machineID)
+        report.isCopy = true
+        return report
+    }()
+}
+
+/// Two baselines compared.
+extension Samples {
+    static let differences: [BaselineDifference] = {
+        var link = record
+        link.via = "/usr/bin/cc\n"
+        var changed = BaselineDifference(.change(.content), before: record, after: link)
+        if case .examined(var attributes, let isRacy) = record.state {
+            attributes.size += 9
+            attributes.mode = 0o4755
+            attributes.xattrs.append(ExtendedAttribute(name: [0xFF, 0x0A], value: created.scope.rules))
+            link.state = .examined(attributes, isRacy: isRacy)
+            changed.after = link
+        }
+        changed.attributes = [.size, .mode, .xattr([0xFF, 0x0A])]
+        return [
+            BaselineDifference(.added, before: nil, after: record),
+            BaselineDifference(.removed, before: unexaminedRecord, after: nil), changed,
+            BaselineDifference(.unexamined, before: unexaminedRecord, after: record),
+        ]
+    }()
+
+    static let difference: DifferenceReport = {
+        var summary = DifferenceSummary()
+        summary.paths = 41_234
+        for difference in differences { summary.count(difference) }
+        var other = created.scope
+        other.packs = ["gcc", "rust"]
+        other.homes = ["/root", "/home/\u{202E}x"]
+        other.rules = Samples.baseline.root
+        return DifferenceReport(
+            before: DifferenceReport.Side(
+                file: imported.file,
+                baseline: baseline,
+                origin: origin,
+                scope: created.scope
+            ),
+            after: DifferenceReport.Side(
+                file: nil,
+                baseline: baseline,
+                origin: importedBack.origin,
+                scope: other
+            ),
+            isOfSameFiles: false,
+            ignored: [.mtime, .xattr([0xFF])],
+            summary: summary
+        )
+    }()
+
+    static let sameFiles: DifferenceReport = {
+        var report = difference
+        report.after = report.before
+        (report.isOfSameFiles, report.ignored, report.summary) = (true, [], DifferenceSummary())
+        report.summary.paths = 3
+        return report
+    }()
+
+    static let createdElsewhere: CreateReport = {
+        var report = created
+        (report.root, report.file) = ("/srv/image", "/srv/golden.mwb")
+        report.keyFile = exported.keyFile
+        return report
     }()
 }

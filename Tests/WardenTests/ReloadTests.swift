@@ -63,6 +63,23 @@ struct ReloadTests {
         try bench.expect(["closed scope 0", "content outside/one"])
     }
 
+    @Test func whatWasWrittenBeforeTheApprovalIsNoChangeOfWhatWasApproved() throws {
+        let bench = try WatchBench()
+        try bench.scope.write("outside/one", "1")
+        try bench.write([
+            bench.rule("t.program", watch: ["bin/**"]), bench.rule("t.more", watch: ["outside/**"]),
+        ])
+        try bench.reload()
+        _ = try bench.told()
+        try bench.scope.write("outside/one", "2")
+        // Its event was read, and it was not examined yet when the approval comes.
+        try bench.step()
+        #expect(bench.watcher.settle.pendingCount > 0)
+        try bench.accept()
+        try bench.settle()
+        try bench.expect(["closed scope 0"])
+    }
+
     @Test func anApprovedScopeIsTakenOverWithoutASignal() throws {
         let bench = try WatchBench()
         try bench.write([
@@ -81,7 +98,12 @@ struct ReloadTests {
         try bench.scope.write("bin/lib/implant.so", "evil")
         try bench.reload()
         let detail = try #require(try openDetails(bench).first)
-        #expect(detail.contains("1 changed rule") && detail.contains("fell out: 2"), "\(detail)")
+        #expect(detail.contains("1 changed rule") && detail.contains("fell out: 3"), "\(detail)")
+        #expect(detail.contains("(1 of them without a record"), "\(detail)")
+        try bench.scope.write("bin/lib/another.so", "evil")
+        try bench.reload()
+        let grown = try #require(try openDetails(bench).first)
+        #expect(grown.contains("(2 of them without a record"), "\(grown)")
         // The rule goes back: what happened meanwhile is told, and the gap closes.
         bench.rulesOnDisk.set(.success(bench.rules))
         try bench.reload()

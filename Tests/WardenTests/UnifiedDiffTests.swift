@@ -100,7 +100,7 @@ struct UnifiedDiffTests {
         #expect(cut.isCut && cut.added == 1_000)
         #expect(cut.text.utf8.count < 240)
         let last = cut.text.split(separator: "\n").suffix(2).map(String.init)
-        #expect(last.first == "+40" && last.last == "[cut: 960 more lines]")
+        #expect(last.first == "+41" && last.last == "[cut: 959 more lines]")
     }
 
     /// What changed at the end of a long line is what one wants to see.

@@ -222,7 +222,8 @@ final class WatchBench {
     func write(_ rules: [String]) throws { rulesOnDisk.set(.success(try ruleSet(rules, tree: tree))) }
 
     /// One rule over globs below the directory.
-    func rule(_ id: String, watch: [String], except: [String] = [], profile: String = "executable") -> String {
+    func rule(_ id: String, watch: [String], except: [String] = [], profile: String = "executable") -> String
+    {
         ruleText(
             id,
             watch: watch.map { path($0).description },
@@ -372,6 +373,7 @@ final class WatchBench {
     func setMode(_ name: String, _ mode: mode_t) throws {
         try unsafe path(name).call { unsafe chmod($0, mode) }
     }
+    func append(_ name: String, _ text: String) throws { try path(name).append(Array(text.utf8)) }
     func truncate(_ name: String, _ length: Int) throws {
         try unsafe path(name).call { unsafe CLinux.truncate($0, length) }
     }

@@ -18,9 +18,9 @@ JOURNALD = {"_HOSTNAME", "_MACHINE_ID", "_BOOT_ID", "_UID"}
 
 
 def sent_fields(root):
-    """The names of the fields in the golden journal entries, which the tests compare with what is sent."""
-    text = (root / "Tests/ReportingTests/Golden/journal.txt").read_text(encoding="utf-8")
-    return set(re.findall(r"^([A-Z_]+)=", text, re.M)) | {"MILLWARDEN_STATE_DIRECTORY"}
+    """The names of the fields, where the program puts an entry together."""
+    text = (root / "Sources/Reporting/JournalFields.swift").read_text(encoding="utf-8")
+    return set(re.findall(r'add\(\s*"([A-Z_]+)"', text)) | {"MILLWARDEN_PATH"}
 
 
 def shape(node, *keys):

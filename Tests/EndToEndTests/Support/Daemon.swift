@@ -46,6 +46,21 @@ final class Daemon {
         }
     }
 
+    /// Reads what it tells its service manager until it says that it is ready again.
+    ///
+    /// - Returns: The messages since it was ready the last time.
+    func waitUntilReadyAgain(location: SourceLocation = #_sourceLocation) throws -> [String] {
+        var fresh: [String] = []
+        while fresh.last?.split(separator: "\n").contains("READY=1") != true {
+            let message = try notifications.receive(or: child, seconds: Daemon.patience)
+            fresh.append(
+                try #require(message, "it did not become ready again: \(fresh)", sourceLocation: location)
+            )
+        }
+        messages += fresh
+        return fresh
+    }
+
     /// The first entry, printed already or still to come, that a condition holds for.
     @discardableResult
     func entry(

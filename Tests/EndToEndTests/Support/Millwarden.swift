@@ -17,6 +17,8 @@ final class Millwarden {
     /// What starts the program as somebody else: `setpriv` and its options.
     let launcher: [String]
     let program: String
+    /// Places of rules behind the first: each beats those before it.
+    var furtherRules: [RawPath] = []
     private var marks = 0
     /// Where `baseline create` said it wrote.
     private(set) var baselineFile: RawPath = .root
@@ -92,7 +94,11 @@ final class Millwarden {
 
     // MARK: Commands
 
-    var globalOptions: [String] { ["--rules", text(rules), "--state-dir", text(state)] }
+    var globalOptions: [String] {
+        ["--rules", text(rules)] + furtherRules.flatMap { ["--rules", text($0)] } + [
+            "--state-dir", text(state),
+        ]
+    }
 
     /// Runs a command of the program to its end.
     func run(_ arguments: [String], environment: [String: String]? = nil, timeout: Int = 120) throws
