@@ -41,7 +41,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -239,7 +238,8 @@ static inline int mw_renameat2(int from_directory, const char *from, int to_dire
 static inline void mw_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 // The first argument is an enumeration in glibc's prototype. 0 is the calling thread.
-static inline int mw_set_nice(int nice) { return setpriority(PRIO_PROCESS, 0, nice); }
+// <sys/resource.h> would declare, under _GNU_SOURCE, an enumeration that the Swift toolchain has in another form.
+static inline int mw_set_nice(int nice) { return (int)syscall(SYS_setpriority, 0 /* PRIO_PROCESS */, 0, nice); }
 
 // glibc 2.40 has no wrapper for sched_setattr(2). The calling thread's share of time stays what it is and comes in slices
 // of so many nanoseconds.
