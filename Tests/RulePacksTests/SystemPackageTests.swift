@@ -87,6 +87,7 @@ import Testing
         shipped("ca-certificates", by: "ca-store"),
         shipped("ca-certificates-java", by: "ca-store", elsewhere: ["/etc/default/cacerts": "java"]),
         shipped("libsystemd0", by: "millwarden"), shipped("libsqlite3-0", by: "millwarden"),
+        shipped("zlib1g", by: "millwarden"),
         PackageComparison(
             "systemd",
             pack: "system",
@@ -109,7 +110,7 @@ import Testing
             "at",
             "openssh-client", "binfmt-support", "kmod", "initramfs-tools-core", "bash", "dash", "coreutils",
             "findutils", "diffutils", "grep", "sed", "mawk", "gzip", "bzip2", "xz-utils", "zstd", "liblzma5",
-            "zlib1g", "patch", "file", "perl", "perl-base", "libperl5.36", "curl", "libcurl4",
+            "patch", "file", "perl", "perl-base", "libperl5.36", "curl", "libcurl4",
         ].map { system($0) } + [
             system("openssh-server", leftOut: ["/etc/ufw/**": "a name for a port of the firewall"]),
             system("gawk", leftOut: ["/usr/bin/gawkbug": "mails a report"]),
