@@ -23,7 +23,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fanotify.h>
+#include <linux/filter.h>
 #include <linux/fs.h>
+#include <linux/netlink.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <pthread.h>
@@ -76,6 +78,94 @@ static inline int mw_openat2(int directory, const char *path, uint64_t flags, ui
 static inline int mw_fanotify_probe(int with_pidfd) {
     unsigned int flags = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME;
     return (int)syscall(SYS_fanotify_init, flags | (with_pidfd ? FAN_REPORT_PIDFD : 0), O_RDONLY | O_LARGEFILE);
+}
+
+// syscall(2) is variadic. Class, reports and limits are the caller's; the descriptor is close-on-exec and never blocks.
+static inline int mw_fanotify_init(unsigned int flags) {
+    return (int)syscall(SYS_fanotify_init, flags | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY | O_LARGEFILE);
+}
+
+// glibc's own function, which splits the mask as each machine wants it; its header does not agree with the kernel's.
+extern int fanotify_mark(int group, unsigned int flags, uint64_t mask, int directory, const char *path);
+
+// Marks exactly what is open.
+static inline int mw_fanotify_mark(int group, unsigned int flags, uint64_t mask, int opened) {
+    return fanotify_mark(group, flags, mask, opened, NULL);
+}
+
+// struct file_handle ends in an array without a length, which Swift cannot lay out. How many bytes the handle of what is
+// open has, at most MAX_HANDLE_SZ, or -1 with errno.
+static inline int mw_file_handle(int opened, int *type, unsigned char bytes[MAX_HANDLE_SZ]) {
+    union {
+        struct file_handle handle;
+        unsigned char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+    } buffer = {.handle = {.handle_bytes = MAX_HANDLE_SZ}};
+    int mount_id;
+    if (name_to_handle_at(opened, "", &buffer.handle, &mount_id, AT_EMPTY_PATH) < 0) return -1;
+    *type = buffer.handle.handle_type;
+    memcpy(bytes, buffer.handle.f_handle, buffer.handle.handle_bytes);
+    return (int)buffer.handle.handle_bytes;
+}
+
+// f_fsid is a structure with a name of its own in every libc; these are its 8 bytes as fanotify reports them.
+static inline int mw_file_system_id(int opened, uint64_t *id) {
+    struct statfs status;
+    if (fstatfs(opened, &status) < 0) return -1;
+    memcpy(id, &status.f_fsid, sizeof *id);
+    return 0;
+}
+
+// The kernel's connector (Documentation/driver-api/connector.rst).
+static inline int mw_connector_socket(void) {
+    return socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_CONNECTOR);
+}
+
+// The address is a transparent union in bind(2). Group 1 is CN_IDX_PROC.
+static inline int mw_connector_bind(int descriptor) {
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1};
+    return bind(descriptor, (const struct sockaddr *)&address, sizeof address);
+}
+
+// The address is a transparent union in recvfrom(2). `sender` is 0 for what comes from the kernel.
+static inline ssize_t mw_connector_receive(int descriptor, void *buffer, size_t size, unsigned int *sender) {
+    struct sockaddr_nl address = {0};
+    socklen_t length = sizeof address;
+    ssize_t count = recvfrom(descriptor, buffer, size, 0, (struct sockaddr *)&address, &length);
+    *sender = address.nl_pid;
+    return count;
+}
+
+// The instructions are macros that are expressions. Lets through what a process as a whole does: none (which is the
+// acknowledgement), fork, exec, uid and exit, where the thread's number is the process's; the rest wakes nobody.
+static inline int mw_connector_filter(int descriptor) {
+    // Behind the headers of netlink (16 bytes) and of the connector (20): the kind, and behind 16 bytes the numbers. What
+    // is loaded has been turned round on a little-endian machine.
+    enum { kind = 36, numbers = 52 };
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    enum { none = 0, fork = 0x01000000, exec = 0x02000000, uid = 0x04000000, exit = 0x80 };
+#else
+    const unsigned int none = 0, fork = 1, exec = 2, uid = 4, exit = 0x80000000U;
+#endif
+    struct sock_filter program[] = {
+        /*  0 */ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kind),
+        /*  1 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, none, 12, 0),
+        /*  2 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, fork, 3, 0),
+        /*  3 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, exec, 6, 0),
+        /*  4 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, uid, 5, 0),
+        /*  5 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, exit, 4, 9),
+        /*  6 */ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, numbers + 8),
+        /*  7 */ BPF_STMT(BPF_MISC | BPF_TAX, 0),
+        /*  8 */ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, numbers + 12),
+        /*  9 */ BPF_STMT(BPF_JMP | BPF_JA, 3),
+        /* 10 */ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, numbers),
+        /* 11 */ BPF_STMT(BPF_MISC | BPF_TAX, 0),
+        /* 12 */ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, numbers + 4),
+        /* 13 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_X, 0, 0, 1),
+        /* 14 */ BPF_STMT(BPF_RET | BPF_K, 0xFFFFFFFFU),
+        /* 15 */ BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+    const struct sock_fprog filter = {.len = sizeof program / sizeof program[0], .filter = program};
+    return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
 }
 
 // The constant is a macro of newer headers. 1 where the kernel tells the mount, 0 where not, -1 with errno.
@@ -146,6 +236,28 @@ static inline int mw_renameat2(int from_directory, const char *from, int to_dire
 }
 
 static inline void mw_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+// The first argument is an enumeration in glibc's prototype. 0 is the calling thread.
+// <sys/resource.h> would declare, under _GNU_SOURCE, an enumeration that the Swift toolchain has in another form.
+static inline int mw_set_nice(int nice) { return (int)syscall(SYS_setpriority, 0 /* PRIO_PROCESS */, 0, nice); }
+
+// glibc 2.40 has no wrapper for sched_setattr(2). The calling thread's share of time stays what it is and comes in slices
+// of so many nanoseconds.
+static inline int mw_set_slice(uint64_t nanoseconds) {
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+        uint32_t minimum, maximum;
+    } attributes = {.size = 0};
+    const unsigned int size = sizeof attributes;
+    if (syscall(SYS_sched_getattr, 0, &attributes, size, 0) < 0) return -1;
+    attributes.size = size;
+    attributes.runtime = nanoseconds;
+    return (int)syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
 
 // The address of bind(2), connect(2) and accept(2) is a transparent union, which Swift cannot make.
 static inline int mw_unix_address(const char *path, struct sockaddr_un *address) {

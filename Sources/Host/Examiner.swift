@@ -7,18 +7,25 @@ package import Integrity
 package struct Examiner<Tree: FileTree> {
     package let tree: Tree
     private let clock: @Sendable () -> Timestamp
+    /// What all examiners of a walk share; nil for as fast as it goes.
+    private let rate: ReadRate?
     private let hasher = SHA256Hasher()
     private let buffer = ReadBuffer()
     private var listing = DirectoryListing()
     private var kinds: [FileSystemKind] = []
+    /// What the examination under way found, and after it what it came to: handing so large a structure from one
+    /// function to the next would cost more than all they do.
+    package private(set) var found = Examined(attributes: Attributes(type: .file))
+    private var before = Attributes(type: .file)
 
     /// How often something that keeps changing is looked at before it is reported as it is.
     package static var tries: Int { 4 }
 
     /// `clock` tells the real time, by which ctimes are judged to be racy.
-    package init(tree: Tree, clock: @escaping @Sendable () -> Timestamp) {
+    package init(tree: Tree, clock: @escaping @Sendable () -> Timestamp, rate: ReadRate? = nil) {
         self.tree = tree
         self.clock = clock
+        self.rate = rate
     }
 
     /// Forgets what kinds of file system were met, because mounts have changed: a device number is used again.
@@ -46,27 +53,47 @@ package struct Examiner<Tree: FileTree> {
     ///   - options: What else to look at.
     /// - Returns: Nil where the name does not exist.
     /// - Throws: The operation that failed and its errno.
-    @specialized(where Tree == KernelTree)
     package mutating func examine(
         _ name: ArraySlice<UInt8>,
         in directory: borrowing OwnedDescriptor,
         hint: FileType?,
         options: ExamineOptions = ExamineOptions()
     ) throws(Failure) -> Examined? {
+        try find(name, in: directory, hint: hint, options: options) ? found : nil
+    }
+
+    /// Examines a name in an opened directory, and leaves the result in `found`.
+    ///
+    /// - Parameters: As `examine`.
+    /// - Returns: False where the name does not exist.
+    /// - Throws: The operation that failed and its errno.
+    @specialized(where Tree == KernelTree)
+    package mutating func find(
+        _ name: ArraySlice<UInt8>,
+        in directory: borrowing OwnedDescriptor,
+        hint: FileType?,
+        options: ExamineOptions
+    ) throws(Failure) -> Bool {
         var look: Look
-        if hint == .file {
+        if case .file = hint {
             look = try lookAtFile(name, in: directory, options)
         } else {
             look = try lookAtPlace(name, in: directory, options)
         }
         var left = Self.tries - 1
-        while case .moved(let last) = look {
-            guard left > 0 else { return last.map(unsettled) }
-            left -= 1
-            look = try lookAtPlace(name, in: directory, options)
+        while true {
+            switch look {
+            case .settled: return true
+            case .nothing: return false
+            case .moved, .vanished:
+                guard left > 0 else {
+                    (found.isRacy, found.isUnstable) = (true, true)
+                    return look == .moved
+                }
+                left -= 1
+                look = try lookAtPlace(name, in: directory, options)
+            }
         }
-        guard case .settled(let examined) = look else { return nil }
-        return examined
     }
 
     /// The attributes that statx(2) tells; nil where the name does not exist.
@@ -81,7 +108,22 @@ package struct Examiner<Tree: FileTree> {
         }
     }
 
-    /// The same for an absolute path.
+    /// Takes what statx(2) tells into `found.attributes`, without opening anything.
+    ///
+    /// False where that fails, for whatever reason.
+    @specialized(where Tree == KernelTree)
+    package mutating func findStatus(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor)
+        -> Bool
+    {
+        do throws(Errno) {
+            try tree.tellStatus(of: name, in: directory, into: &found.attributes)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// The attributes that statx(2) tells of an absolute path; nil where it does not exist.
     package mutating func status(_ path: RawPath) throws(Failure) -> Attributes? {
         guard let parent = try parent(of: path) else { return nil }
         return try status(path.nameInParent, in: parent)
@@ -99,10 +141,13 @@ package struct Examiner<Tree: FileTree> {
     // MARK: One look
 
     private enum Look {
-        /// It stood still; nil where there is nothing.
-        case settled(Examined?)
-        /// It changed meanwhile. What was seen of it, should it have been the last look.
-        case moved(Examined?)
+        /// It stood still; `found` tells.
+        case settled
+        case nothing
+        /// It changed meanwhile; `found` tells what was seen of it, should it have been the last look.
+        case moved
+        /// It changed meanwhile, and nothing was seen of it.
+        case vanished
     }
 
     /// Opens what is thought to be a regular file at once, without asking first.
@@ -115,13 +160,13 @@ package struct Examiner<Tree: FileTree> {
         let now = clock()
         do throws(Failure) {
             let file = try asking(.open) { () throws(Errno) in try tree.openFile(name, in: directory) }
-            let before = try asking(.stat) { () throws(Errno) in try tree.status(of: file) }
-            guard before.type == .file else { return .moved(nil) }
-            return try examine(file, before, now, options)
+            try asking(.stat) { () throws(Errno) in try tree.tellStatus(of: file, into: &before) }
+            guard case .file = before.type else { return .vanished }
+            return try examine(file, now, options)
         } catch {
-            guard error.operation == .open else { throw error }
+            guard case .open = error.operation else { throw error }
             // Whatever else it is, a link, a socket, or nothing that may be read: the place tells.
-            return Errno(error.errno).namesNothing ? .settled(nil) : .moved(nil)
+            return Errno(error.errno).namesNothing ? .nothing : .vanished
         }
     }
 
@@ -132,7 +177,7 @@ package struct Examiner<Tree: FileTree> {
         _ options: ExamineOptions
     ) throws(Failure) -> Look {
         let now = clock()
-        guard let place = try placeIfAny(name, in: directory) else { return .settled(nil) }
+        guard let place = try placeIfAny(name, in: directory) else { return .nothing }
         let found = try asking(.stat) { () throws(Errno) in try tree.status(of: place) }
         switch found.type {
         case .file, .directory: return try lookInside(name, in: directory, place, found, now, options)
@@ -166,13 +211,13 @@ package struct Examiner<Tree: FileTree> {
                 if isFile { return try tree.openFile(name, in: directory) }
                 return try tree.openDirectory(name, in: directory)
             }
-            let before = try asking(.stat) { () throws(Errno) in try tree.status(of: inside) }
-            guard before.isSameFile(as: found) else { return .moved(try unread(found, now, place)) }
-            if isFile { return try examine(inside, before, now, options) }
-            return try examine(directory: inside, before, now, options)
+            try asking(.stat) { () throws(Errno) in try tree.tellStatus(of: inside, into: &before) }
+            guard before.isSameFile(as: found) else { return try unread(found, now, place) }
+            if isFile { return try examine(inside, now, options) }
+            return try examine(directory: inside, now, options)
         } catch {
             guard error.operation == .open else { throw error }
-            if Errno(error.errno).tellsOfAnotherType { return .moved(try unread(found, now, place)) }
+            if Errno(error.errno).tellsOfAnotherType { return try unread(found, now, place) }
             // What may not be listed still has attributes.
             if !isFile, !options.names, Errno(error.errno) == .access {
                 return try examine(place: place, found, now)
@@ -183,9 +228,9 @@ package struct Examiner<Tree: FileTree> {
 
     // MARK: What stands there
 
+    /// A regular file whose first status stands in `before`.
     private mutating func examine(
         _ file: borrowing OwnedDescriptor,
-        _ before: Attributes,
         _ now: Timestamp,
         _ options: ExamineOptions
     ) throws(Failure) -> Look {
@@ -197,58 +242,64 @@ package struct Examiner<Tree: FileTree> {
         } catch {
             throw Failure(.read, error.code)
         }
-        var seen = try asking(.stat) { () throws(Errno) in try tree.status(of: file) }
-        let stoodStill = bytes.isWhole && seen.stoodStill(since: before)
-        if let flags { seen.flags = flags }
-        seen.xattrs = xattrs
-        seen.content = .digest(bytes.digest)
-        var examined = try judged(seen, now, file)
-        examined.prefix = bytes.prefix
-        return stoodStill ? .settled(examined) : .moved(examined)
+        let stoodStill = try lookAgain(file, now)
+        if let flags { found.attributes.flags = flags }
+        if !xattrs.isEmpty { found.attributes.xattrs = xattrs }
+        found.attributes.content = .digest(bytes.digest)
+        found.prefix = bytes.prefix
+        return stoodStill && bytes.isWhole ? .settled : .moved
     }
 
     private mutating func examine(
         directory: borrowing OwnedDescriptor,
-        _ before: Attributes,
         _ now: Timestamp,
         _ options: ExamineOptions
     ) throws(Failure) -> Look {
         let flags = try asking(.stat) { () throws(Errno) in try tree.flags(of: directory) }
         let xattrs = try asking(.xattr) { () throws(Errno) in try tree.xattrs(of: directory) }
         let names = options.names ? try hashNames(of: directory) : nil
-        var seen = try asking(.stat) { () throws(Errno) in try tree.status(of: directory) }
-        let stoodStill = seen.stoodStill(since: before)
-        if let flags { seen.flags = flags }
-        seen.xattrs = xattrs
-        seen.names = names
-        let examined = try judged(seen, now, directory)
-        return stoodStill ? .settled(examined) : .moved(examined)
+        let stoodStill = try lookAgain(directory, now)
+        if let flags { found.attributes.flags = flags }
+        found.attributes.xattrs = xattrs
+        found.attributes.names = names
+        return stoodStill ? .settled : .moved
     }
 
     /// Links, devices, FIFOs and sockets, which are never opened for reading, and directories that may not be.
-    private mutating func examine(place: borrowing OwnedDescriptor, _ before: Attributes, _ now: Timestamp)
+    private mutating func examine(place: borrowing OwnedDescriptor, _ first: Attributes, _ now: Timestamp)
         throws(Failure) -> Look
     {
         let xattrs = try asking(.xattr) { () throws(Errno) in try tree.xattrs(of: place) }
         var target: [UInt8]?
-        if before.type == .link {
+        if first.type == .link {
             target = try asking(.readlink) { () throws(Errno) in try tree.target(of: place) }
         }
-        var seen = try asking(.stat) { () throws(Errno) in try tree.status(of: place) }
-        let stoodStill = seen.stoodStill(since: before)
-        seen.xattrs = xattrs
-        seen.target = target
-        let examined = try judged(seen, now, place)
-        return stoodStill ? .settled(examined) : .moved(examined)
+        before = first
+        let stoodStill = try lookAgain(place, now)
+        found.attributes.xattrs = xattrs
+        found.attributes.target = target
+        return stoodStill ? .settled : .moved
     }
 
     /// What is known of a file whose name led elsewhere when it was to be opened.
-    private mutating func unread(_ found: Attributes, _ now: Timestamp, _ place: borrowing OwnedDescriptor)
-        throws(Failure) -> Examined
+    private mutating func unread(_ seen: Attributes, _ now: Timestamp, _ place: borrowing OwnedDescriptor)
+        throws(Failure) -> Look
     {
-        var found = found
-        if found.type == .file { found.content = .unhashed(.unstable) }
-        return try judged(found, now, place)
+        found.attributes = seen
+        if seen.type == .file { found.attributes.content = .unhashed(.unstable) }
+        try judge(now, place)
+        return .moved
+    }
+
+    /// Takes the last status into `found`, which holds nothing else afterwards.
+    ///
+    /// True where it is the same as `before`.
+    private mutating func lookAgain(_ file: borrowing OwnedDescriptor, _ now: Timestamp) throws(Failure)
+        -> Bool
+    {
+        try asking(.stat) { () throws(Errno) in try tree.tellStatus(of: file, into: &found.attributes) }
+        try judge(now, file)
+        return found.attributes.stoodStill(since: before)
     }
 
     // MARK: Reading
@@ -275,6 +326,7 @@ package struct Examiner<Tree: FileTree> {
             let room = unsafe buffer.bytes(upTo: end - total)
             let count = try unsafe tree.read(file, into: room)
             if count == 0 { break }
+            if let rate { rate.spend(count) }
             // It grew from nothing under the reading, perhaps faster than it can be read.
             if size == 0, total == 0, try tree.status(of: file).size != 0 { break }
             var chunk = unsafe UnsafeRawBufferPointer(rebasing: room[..<count])
@@ -319,15 +371,17 @@ package struct Examiner<Tree: FileTree> {
         var racyWindow: Int64
     }
 
-    private mutating func judged(_ seen: Attributes, _ now: Timestamp, _ file: borrowing OwnedDescriptor)
-        throws(Failure) -> Examined
-    {
-        let kind = try kind(seen.device, file)
+    /// Completes `found` beside its attributes.
+    private mutating func judge(_ now: Timestamp, _ file: borrowing OwnedDescriptor) throws(Failure) {
+        let kind = try kind(found.attributes.device, file)
+        let ctime = found.attributes.ctime
         // A file system of any kind may have been made with whole seconds (ext4 with small inodes).
-        let window = seen.ctime.nanoseconds == 0 ? Self.coarseWindow : kind.racyWindow
+        let window = ctime.nanoseconds == 0 ? Self.coarseWindow : kind.racyWindow
         // A ctime in the future, after the clock was set back, gives a negative age.
-        let isRacy = now.nanoseconds(since: seen.ctime) < window
-        return Examined(attributes: seen, isRacy: isRacy, hasStableIdentity: kind.hasStableIdentity)
+        found.isRacy = now.nanoseconds(since: ctime) < window
+        found.isUnstable = false
+        found.hasStableIdentity = kind.hasStableIdentity
+        found.prefix = nil
     }
 
     private mutating func kind(_ device: DeviceNumber, _ file: borrowing OwnedDescriptor)
@@ -344,26 +398,19 @@ package struct Examiner<Tree: FileTree> {
         kinds.append(kind)
         return kind
     }
+}
 
-    private func unsettled(_ examined: Examined) -> Examined {
-        var examined = examined
-        examined.isRacy = true
-        examined.isUnstable = true
-        return examined
-    }
-
-    @inline(__always)
-    private func asking<Answer: ~Copyable>(
-        _ operation: Failure.Operation,
-        _ question: () throws(Errno) -> Answer
-    )
-        throws(Failure) -> Answer
-    {
-        do throws(Errno) {
-            return try question()
-        } catch {
-            throw Failure(operation, error.code)
-        }
+@inline(__always)
+private func asking<Answer: ~Copyable>(
+    _ operation: Failure.Operation,
+    _ question: () throws(Errno) -> Answer
+)
+    throws(Failure) -> Answer
+{
+    do throws(Errno) {
+        return try question()
+    } catch {
+        throw Failure(operation, error.code)
     }
 }
 

@@ -31,9 +31,21 @@ package protocol FileTree: Sendable {
     /// `stx_attributes` shows.
     func status(of file: borrowing OwnedDescriptor) throws(Errno) -> Attributes
 
+    /// The same, told into attributes at hand; what statx(2) does not tell is taken out of them.
+    ///
+    /// This spares the copies that a large structure costs on its way.
+    func tellStatus(of file: borrowing OwnedDescriptor, into attributes: inout Attributes) throws(Errno)
+
     /// The same for a name, without opening it and without following a link.
     func status(of name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor) throws(Errno)
         -> Attributes
+
+    /// The same, told into attributes at hand.
+    func tellStatus(
+        of name: ArraySlice<UInt8>,
+        in directory: borrowing OwnedDescriptor,
+        into attributes: inout Attributes
+    ) throws(Errno)
 
     /// Reads on from where the last read ended; 0 at the end.
     func read(_ file: borrowing OwnedDescriptor, into buffer: UnsafeMutableRawBufferPointer) throws(Errno)
@@ -55,6 +67,22 @@ package protocol FileTree: Sendable {
 
     /// What kind of file system it lies on (statfs(2)).
     func fileSystem(of file: borrowing OwnedDescriptor) throws(Errno) -> FileSystem
+}
+
+extension FileTree {
+    package func tellStatus(of file: borrowing OwnedDescriptor, into attributes: inout Attributes)
+        throws(Errno)
+    {
+        attributes = try status(of: file)
+    }
+
+    package func tellStatus(
+        of name: ArraySlice<UInt8>,
+        in directory: borrowing OwnedDescriptor,
+        into attributes: inout Attributes
+    ) throws(Errno) {
+        attributes = try status(of: name, in: directory)
+    }
 }
 
 /// The names of one directory, packed into one array so that a million of them cost no million allocations.

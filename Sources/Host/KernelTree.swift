@@ -135,7 +135,15 @@ package struct KernelTree: FileTree {
     package func openFile(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor)
         throws(Errno) -> OwnedDescriptor
     {
-        try open(name, in: directory, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+        let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
+        // An audit leaves no trace in the files. Only their owner, or CAP_FOWNER, may ask for that.
+        guard leavesAccessTimes else { return try open(name, in: directory, flags) }
+        do throws(Errno) {
+            return try open(name, in: directory, flags | O_NOATIME)
+        } catch {
+            guard error == .permission else { throw error }
+            return try open(name, in: directory, flags)
+        }
     }
 
     package func openPlace(_ name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor)
@@ -163,17 +171,36 @@ package struct KernelTree: FileTree {
     // MARK: Asking
 
     package func status(of file: borrowing OwnedDescriptor) throws(Errno) -> Attributes {
+        var attributes = Attributes(type: .file)
+        try tellStatus(of: file, into: &attributes)
+        return attributes
+    }
+
+    package func tellStatus(of file: borrowing OwnedDescriptor, into attributes: inout Attributes)
+        throws(Errno)
+    {
         var answer = statx()
         let result = file.lend { number in
             kernelResult { unsafe mw_statx(number, "", AT_EMPTY_PATH, &answer) }
         }
         try checked(result)
-        return try attributes(answer)
+        // A type of file that nobody knows.
+        guard attributes.take(answer) else { throw .invalid }
     }
 
     package func status(of name: ArraySlice<UInt8>, in directory: borrowing OwnedDescriptor)
         throws(Errno) -> Attributes
     {
+        var attributes = Attributes(type: .file)
+        try tellStatus(of: name, in: directory, into: &attributes)
+        return attributes
+    }
+
+    package func tellStatus(
+        of name: ArraySlice<UInt8>,
+        in directory: borrowing OwnedDescriptor,
+        into attributes: inout Attributes
+    ) throws(Errno) {
         var answer = statx()
         let result = directory.lend { number in
             unsafe withCString(name) { pointer in
@@ -181,7 +208,7 @@ package struct KernelTree: FileTree {
             }
         }
         try checked(result)
-        return try attributes(answer)
+        guard attributes.take(answer) else { throw .invalid }
     }
 
     package func read(_ file: borrowing OwnedDescriptor, into buffer: UnsafeMutableRawBufferPointer)
@@ -238,6 +265,9 @@ package struct KernelTree: FileTree {
     }
 }
 
+/// Others own hardly any of the files they examine, and would ask twice for each.
+private let leavesAccessTimes = geteuid() == 0
+
 // Sets are put together once: with the masks made anew, a status cost twice as much.
 private let settableFlags = FileFlags.settable.rawValue
 
@@ -271,28 +301,33 @@ extension FileType {
     }
 }
 
-/// - Throws: `EINVAL` where the kernel names a type of file that nobody knows.
-private func attributes(_ answer: borrowing statx) throws(Errno) -> Attributes {
-    let mode = UInt32(answer.stx_mode)
-    guard let type = FileType(mode: mode) else { throw .invalid }
-    var attributes = Attributes(type: type)
-    attributes.size = answer.stx_size
-    attributes.mode = UInt16(mode & 0o7777)
-    attributes.uid = answer.stx_uid
-    attributes.gid = answer.stx_gid
-    attributes.mtime = timestamp(answer.stx_mtime)
-    attributes.ctime = timestamp(answer.stx_ctime)
-    if answer.stx_mask & UInt32(STATX_BTIME) != 0 {
-        attributes.btime = timestamp(answer.stx_btime)
+extension Attributes {
+    /// Takes what statx(2) answered, and drops everything else.
+    /// - Returns: false where the kernel names a type of file that nobody knows.
+    fileprivate mutating func take(_ answer: borrowing statx) -> Bool {
+        let mode = UInt32(answer.stx_mode)
+        guard let type = FileType(mode: mode) else { return false }
+        self.type = type
+        size = answer.stx_size
+        self.mode = UInt16(mode & 0o7777)
+        uid = answer.stx_uid
+        gid = answer.stx_gid
+        mtime = timestamp(answer.stx_mtime)
+        ctime = timestamp(answer.stx_ctime)
+        btime = answer.stx_mask & UInt32(STATX_BTIME) != 0 ? timestamp(answer.stx_btime) : nil
+        inode = answer.stx_ino
+        device = DeviceNumber(major: answer.stx_dev_major, minor: answer.stx_dev_minor)
+        node =
+            type.isDevice
+            ? DeviceNumber(major: answer.stx_rdev_major, minor: answer.stx_rdev_minor) : nil
+        links = answer.stx_nlink
+        flags = FileFlags(rawValue: UInt32(truncatingIfNeeded: answer.stx_attributes) & statxFlags)
+        content = nil
+        if target != nil { target = nil }
+        if !xattrs.isEmpty { xattrs = [] }
+        names = nil
+        return true
     }
-    attributes.inode = answer.stx_ino
-    attributes.device = DeviceNumber(major: answer.stx_dev_major, minor: answer.stx_dev_minor)
-    if type.isDevice {
-        attributes.node = DeviceNumber(major: answer.stx_rdev_major, minor: answer.stx_rdev_minor)
-    }
-    attributes.links = answer.stx_nlink
-    attributes.flags = FileFlags(rawValue: UInt32(truncatingIfNeeded: answer.stx_attributes) & statxFlags)
-    return attributes
 }
 
 private func timestamp(_ time: statx_timestamp) -> Timestamp {

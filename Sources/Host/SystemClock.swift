@@ -23,6 +23,19 @@ package enum SystemClock {
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
+    /// How many nanoseconds the real time is ahead of the monotonic one; it changes only where somebody sets the clock.
+    ///
+    /// Nil where this thread was kept from reading both at once.
+    package static func realTimeOffset() -> Int64? {
+        for _ in 0..<5 {
+            let before = monotonicTime()
+            let real = now().nanoseconds(since: Timestamp(seconds: 0))
+            let after = monotonicTime()
+            if after - before < 5_000 { return real - Int64(clamping: before) }
+        }
+        return nil
+    }
+
     private static func read(_ clock: clockid_t) -> timespec {
         var time = timespec()
         unsafe clock_gettime(clock, &time)

@@ -19,14 +19,12 @@ package struct Digest: Hashable, Sendable {
     }
 
     package var bytes: [UInt8] {
-        var result: [UInt8] = []
-        result.reserveCapacity(Digest.size)
-        for word in [words.0, words.1, words.2, words.3] {
-            for shift in stride(from: 56, through: 0, by: -8) {
-                result.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
-            }
-        }
-        return result
+        unsafe withUnsafeBytes(of: bigEndianWords) { unsafe Array($0) }
+    }
+
+    /// In memory, the bytes of the digest in their order.
+    var bigEndianWords: (UInt64, UInt64, UInt64, UInt64) {
+        (words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian)
     }
 
     package static func == (left: Digest, right: Digest) -> Bool { left.words == right.words }

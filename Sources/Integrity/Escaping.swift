@@ -7,14 +7,19 @@ package enum UTF8Piece: Equatable, Sendable {
 /// Splits bytes into Unicode scalars and broken bytes without repairing anything.
 ///
 /// Strict as RFC 3629 has it: no surrogates, no overlong forms, nothing above U+10FFFF.
-package struct UTF8Pieces<Bytes: RandomAccessCollection<UInt8>>: Sequence, IteratorProtocol
-where Bytes.Index == Int {
-    private let bytes: Bytes
+///
+/// Not generic, so that other modules do not run it unspecialised.
+package struct UTF8Pieces: Sequence, IteratorProtocol {
+    private let bytes: ArraySlice<UInt8>
     private var position: Int
 
-    package init(_ bytes: Bytes) {
+    package init(_ bytes: ArraySlice<UInt8>) {
         self.bytes = bytes
         self.position = bytes.startIndex
+    }
+
+    package init(_ bytes: [UInt8]) {
+        self.init(bytes[...])
     }
 
     package mutating func next() -> UTF8Piece? {

@@ -37,6 +37,17 @@ package struct RawPath: Hashable, Sendable {
     }
 
     /// One level down.
+    package func appending(_ name: ArraySlice<UInt8>) -> RawPath {
+        var joined: [UInt8] = []
+        joined.reserveCapacity(bytes.count + name.count + 1)
+        joined.append(contentsOf: bytes)
+        if joined.last != slash { joined.append(slash) }
+        joined.append(contentsOf: name)
+        return RawPath(bytes: joined)
+    }
+
+    package func appending(_ name: [UInt8]) -> RawPath { appending(name[...]) }
+
     package func appending(_ name: some Sequence<UInt8>) -> RawPath {
         var joined = bytes
         joined.reserveCapacity(bytes.count + name.underestimatedCount + 1)
@@ -78,7 +89,7 @@ package struct RawPath: Hashable, Sendable {
         return RawPath(components: kept)
     }
 
-    package init(components: some Collection<ArraySlice<UInt8>>) {
+    package init(components: [ArraySlice<UInt8>]) {
         guard !components.isEmpty else {
             self = .root
             return

@@ -30,51 +30,66 @@ package enum StateCodec {
         }
     }
 
+    /// This runs for every file: whatever has a fixed length goes into the array in one piece, and most files have
+    /// nothing else.
     package static func append(_ attributes: borrowing Attributes, to output: inout [UInt8]) {
-        output.append(1)
-        output.append(attributes.type.rawValue)
-        output.append(little: attributes.mode)
-        output.append(little: attributes.uid)
-        output.append(little: attributes.gid)
-        output.append(little: attributes.links)
-        output.append(little: attributes.size)
-        output.append(little: attributes.inode)
-        append(attributes.mtime, to: &output)
-        append(attributes.ctime, to: &output)
-        if let btime = attributes.btime {
-            output.append(1)
-            append(btime, to: &output)
-        } else {
-            output.append(0)
+        let isPlain = attributes.target == nil && attributes.xattrs.isEmpty && attributes.names == nil
+        unsafe withUnsafeTemporaryAllocation(byteCount: FixedFields.capacity, alignment: 8) { memory in
+            var fields = unsafe FixedFields(memory)
+            fields.put(1 as UInt8)
+            fields.put(attributes.type.rawValue)
+            fields.put(attributes.mode)
+            fields.put(attributes.uid)
+            fields.put(attributes.gid)
+            fields.put(attributes.links)
+            fields.put(attributes.size)
+            fields.put(attributes.inode)
+            fields.put(attributes.mtime)
+            fields.put(attributes.ctime)
+            if let btime = attributes.btime {
+                fields.put(1 as UInt8)
+                fields.put(btime)
+            } else {
+                fields.put(0 as UInt8)
+            }
+            fields.put(attributes.device)
+            fields.put(attributes.flags.rawValue)
+            if let node = attributes.node {
+                fields.put(1 as UInt8)
+                fields.put(node)
+            } else {
+                fields.put(0 as UInt8)
+            }
+            switch attributes.content {
+            case nil: fields.put(0 as UInt8)
+            case .digest(let digest):
+                fields.put(1 as UInt8)
+                fields.put(digest)
+            case .unhashed(let reason):
+                fields.put(2 as UInt8)
+                fields.put(reason.rawValue)
+            }
+            if isPlain {
+                fields.put(0 as UInt8)
+                fields.put(0 as UInt16)
+                fields.put(0 as UInt8)
+            }
+            fields.append(to: &output)
         }
-        output.append(little: attributes.device.major)
-        output.append(little: attributes.device.minor)
-        output.append(little: attributes.flags.rawValue)
-        if let node = attributes.node {
-            output.append(1)
-            output.append(little: node.major)
-            output.append(little: node.minor)
-        } else {
-            output.append(0)
-        }
-        switch attributes.content {
-        case nil: output.append(0)
-        case .digest(let digest):
-            output.append(1)
-            digest.append(to: &output)
-        case .unhashed(let reason):
-            output.append(2)
-            output.append(reason.rawValue)
-        }
+        if !isPlain { appendRest(attributes, to: &output) }
+    }
+
+    /// The link's target, the extended attributes and the names.
+    private static func appendRest(_ attributes: borrowing Attributes, to output: inout [UInt8]) {
         if let target = attributes.target {
             output.append(1)
-            output.append(lengthAnd: target)
+            output.append(lengthAnd: target[...])
         } else {
             output.append(0)
         }
         output.append(little: UInt16(clamping: attributes.xattrs.count))
         for xattr in attributes.xattrs.prefix(Int(UInt16.max)) {
-            output.append(lengthAnd: xattr.name)
+            output.append(lengthAnd: xattr.name[...])
             xattr.value.append(to: &output)
         }
         if let names = attributes.names {
@@ -153,11 +168,6 @@ package enum StateCodec {
         return attributes
     }
 
-    private static func append(_ time: Timestamp, to output: inout [UInt8]) {
-        output.append(little: UInt64(bitPattern: time.seconds))
-        output.append(little: time.nanoseconds)
-    }
-
     private static func timestamp(_ reader: inout ByteReader) -> Timestamp? {
         guard let seconds: UInt64 = reader.little(), let nanoseconds: UInt32 = reader.little(),
             nanoseconds < 1_000_000_000
@@ -171,17 +181,66 @@ package enum StateCodec {
     }
 }
 
+/// The fields of fixed length of one state, put behind each other in a small piece of memory.
+@safe
+private struct FixedFields {
+    /// More than all fields together: 127.
+    static let capacity = 128
+
+    // It lives no longer than the closure that was given the memory, and `put` stays within it.
+    private let memory: UnsafeMutableRawBufferPointer
+    private var count = 0
+
+    init(_ memory: UnsafeMutableRawBufferPointer) {
+        unsafe self.memory = memory
+    }
+
+    mutating func put<Value: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(_ value: Value) {
+        precondition(count + MemoryLayout<Value>.size <= FixedFields.capacity)
+        unsafe memory.storeBytes(of: value.littleEndian, toByteOffset: count, as: Value.self)
+        count += MemoryLayout<Value>.size
+    }
+
+    mutating func put(_ time: Timestamp) {
+        put(UInt64(bitPattern: time.seconds))
+        put(time.nanoseconds)
+    }
+
+    mutating func put(_ number: DeviceNumber) {
+        put(number.major)
+        put(number.minor)
+    }
+
+    mutating func put(_ digest: Digest) {
+        let words = digest.bigEndianWords
+        // Turned twice is not turned: these are bytes in their order already.
+        put(words.0.littleEndian)
+        put(words.1.littleEndian)
+        put(words.2.littleEndian)
+        put(words.3.littleEndian)
+    }
+
+    func append(to output: inout [UInt8]) {
+        unsafe output.append(contentsOf: UnsafeRawBufferPointer(rebasing: memory[..<count]))
+    }
+}
+
+// One function for each width: generic ones run unspecialised in other modules, at forty times the cost.
 extension [UInt8] {
-    package mutating func append(little value: some FixedWidthInteger & UnsignedInteger) {
-        var rest = value
-        for _ in 0..<value.bitWidth / 8 {
-            append(UInt8(truncatingIfNeeded: rest))
-            rest >>= 8
-        }
+    package mutating func append(little value: UInt16) {
+        unsafe Swift.withUnsafeBytes(of: value.littleEndian) { unsafe append(contentsOf: $0) }
+    }
+
+    package mutating func append(little value: UInt32) {
+        unsafe Swift.withUnsafeBytes(of: value.littleEndian) { unsafe append(contentsOf: $0) }
+    }
+
+    package mutating func append(little value: UInt64) {
+        unsafe Swift.withUnsafeBytes(of: value.littleEndian) { unsafe append(contentsOf: $0) }
     }
 
     /// The length in two bytes, then the bytes; Linux names, targets and xattr names are all shorter than 65,536.
-    package mutating func append(lengthAnd bytes: some Collection<UInt8>) {
+    package mutating func append(lengthAnd bytes: ArraySlice<UInt8>) {
         append(little: UInt16(clamping: bytes.count))
         append(contentsOf: bytes.prefix(Int(UInt16.max)))
     }
@@ -189,7 +248,7 @@ extension [UInt8] {
 
 extension Digest {
     package func append(to output: inout [UInt8]) {
-        output.append(contentsOf: bytes)
+        unsafe withUnsafeBytes(of: bigEndianWords) { unsafe output.append(contentsOf: $0) }
     }
 }
 

@@ -11,6 +11,11 @@ package struct BaselineCursor: Sendable {
     private var position = 0
     private var runEnd = 0
     private var directory = RawPath.root
+    /// The directory that was sought last, and whether the open run belongs to it.
+    private var sought = RawPath.root
+    private var isInSought = false
+    /// The record that `advance` moved onto.
+    private var layout = RecordLayout.none
 
     init(_ reader: BaselineReader) {
         self.reader = reader
@@ -26,6 +31,46 @@ package struct BaselineCursor: Sendable {
         ordinal += 1
         return view
     }
+
+    // MARK: Record by record, without a value for each
+
+    /// Moves onto the next record of the directory that was sought last.
+    ///
+    /// False, without moving, where the next record stands elsewhere or there is none.
+    package mutating func advance() throws(BaselineError) -> Bool {
+        guard let block = try openRecord(), isInSought else { return false }
+        guard let next = RecordLayout(block.bytes, at: position, end: runEnd) else { throw damaged(block) }
+        layout = next
+        position = next.state.upperBound
+        ordinal += 1
+        return true
+    }
+
+    /// The record that `advance` moved onto.
+    package var current: RecordView? {
+        block.map { RecordView(block: $0, directory: directory, ordinal: ordinal - 1, layout: layout) }
+    }
+
+    /// Less than, equal to or greater than 0 as the current record's name sorts before, with or behind the other.
+    package func compareName(_ other: ArraySlice<UInt8>) -> Int {
+        block.map { compareBytes($0.bytes, layout.name, other) } ?? 0
+    }
+
+    /// True where the current record's state is these bytes: nothing at all differs.
+    package func hasState(_ encoded: [UInt8]) -> Bool {
+        block.map { compareBytes($0.bytes, layout.state, encoded[...]) == 0 } ?? false
+    }
+
+    /// True where the current record is not racy, and its state begins as these bytes do, as far as one statx(2) tells.
+    package func hasStatus(_ encoded: [UInt8]) -> Bool {
+        guard let block, !layout.flags.contains(.racy),
+            let length = StateCodec.statusLength(of: block.bytes[layout.state]), length <= encoded.count
+        else { return false }
+        let start = layout.state.lowerBound
+        return compareBytes(block.bytes, start..<start + length, encoded[..<length]) == 0
+    }
+
+    // MARK: Moving
 
     /// Moves to the first record of a directory, or to the first one behind where it would stand; with `name`, behind
     /// that name.
@@ -55,6 +100,7 @@ package struct BaselineCursor: Sendable {
         throws(BaselineError)
     {
         let wanted = target.bytes[...]
+        sought = target
         let index = reader.blocks.partitioningIndex { block in
             compareKeys(block.directory.bytes[...], block.name[...], wanted, name) > 0
         }
@@ -81,7 +127,8 @@ package struct BaselineCursor: Sendable {
     /// Goes to the beginning of a block, without reading it again if it is the one at hand.
     private mutating func enter(_ index: Int) throws(BaselineError) {
         guard index < reader.blocks.count else { return moveToEnd() }
-        if block?.index != index { block = try reader.block(index) }
+        // A copy of its own: two threads that count their references in one object hinder each other.
+        if block?.index != index { block = LoadedBlock(copying: try reader.block(index)) }
         (nextBlock, position, runEnd) = (index + 1, 0, 0)
         ordinal = reader.blocks[index].firstOrdinal
     }
@@ -136,6 +183,7 @@ package struct BaselineCursor: Sendable {
         } else {
             position = header + 8
             directory = RawPath(bytes: Array(path))
+            isInSought = directory == sought
         }
     }
 

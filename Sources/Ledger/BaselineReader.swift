@@ -135,9 +135,6 @@ package final class BaselineReader: Sendable {
             if let last, !last.precedes(view) {
                 throw .damaged(path, part: "the order of record \(view.ordinal)")
             }
-            guard view.isWellNamed else {
-                throw .damaged(path, part: "record \(view.ordinal), whose name no file can have")
-            }
             _ = try view.decode()
             last = view
         }
@@ -173,6 +170,11 @@ final class LoadedBlock: Sendable {
 
     init(index: Int, bytes: [UInt8], rules: [RuleID], path: RawPath) {
         (self.index, self.bytes, self.rules, self.path) = (index, bytes, rules, path)
+    }
+
+    init(copying other: LoadedBlock) {
+        (index, rules, path) = (other.index, other.rules, other.path)
+        bytes = unsafe other.bytes.withUnsafeBytes { unsafe Array($0) }
     }
 }
 

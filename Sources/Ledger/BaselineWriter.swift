@@ -54,27 +54,43 @@ package final class BaselineWriter {
         guard run.count > 0 else { return }
         let isSame = try follow(run.directory)
         let bytes = run.bytes
-        var previous: ArraySlice<UInt8>? = isSame ? lastName[...] : nil
-        var (position, records) = (0, 0)
+        var previous: Range<Int>?
+        // The records from here on fit into the block, and go there in one piece.
+        var (begin, position, records, pending) = (0, 0, 0, 0)
         while position < bytes.count {
             guard let layout = RecordLayout(bytes, at: position, end: bytes.count),
                 layout.ruleIndex < ruleCount
             else {
                 throw .malformed("record \(records) of \(run.directory) is not well formed")
             }
-            let name = bytes[layout.name]
-            if let previous, compareNames(previous, name) >= 0 {
-                throw .outOfOrder(run.directory.appending(name))
+            let order =
+                previous.map { compareNames(bytes[$0], bytes[layout.name]) }
+                ?? (isSame ? compareNames(lastName[...], bytes[layout.name]) : -1)
+            guard order < 0 else { throw .outOfOrder(run.directory.appending(bytes[layout.name])) }
+            let end = layout.state.upperBound
+            if !hasRoom(end - begin, in: run.directory, isFirst: pending == 0) {
+                append(bytes[begin..<position], count: pending, of: run.directory)
+                (begin, pending) = (position, 0)
+                try flush()
             }
-            try append(bytes[position..<layout.state.upperBound], name: name, directory: run.directory)
-            previous = name
-            position = layout.state.upperBound
+            if block.isEmpty, pending == 0 { blockKey = (run.directory, Array(bytes[layout.name])) }
+            previous = layout.name
+            position = end
             records += 1
+            pending += 1
         }
+        append(bytes[begin..<position], count: pending, of: run.directory)
         guard records == run.count else {
             throw .malformed("\(run.directory) has \(records) records where \(run.count) were announced")
         }
-        if let previous { lastName = Array(previous) }
+        if let previous { lastName = Array(bytes[previous]) }
+    }
+
+    /// Whether so many bytes of records fit into the block that is being filled; an empty one takes any first record.
+    private func hasRoom(_ length: Int, in directory: RawPath, isFirst: Bool) -> Bool {
+        if block.isEmpty, isFirst { return true }
+        let header = run == nil ? directory.bytes.count + 12 : 0
+        return block.count + header + length <= BaselineFormat.blockSize
     }
 
     /// True where the directory is the one before; a greater one begins a new run.
@@ -89,17 +105,13 @@ package final class BaselineWriter {
         return false
     }
 
-    private func append(_ record: ArraySlice<UInt8>, name: ArraySlice<UInt8>, directory: RawPath)
-        throws(BaselineError)
-    {
-        let header = run == nil ? directory.bytes.count + 12 : 0
-        if !block.isEmpty, block.count + header + record.count > BaselineFormat.blockSize { try flush() }
-        if block.isEmpty { blockKey = (directory, Array(name)) }
+    private func append(_ records: ArraySlice<UInt8>, count: Int, of directory: RawPath) {
+        guard count > 0 else { return }
         var open = run ?? openRun(directory)
-        block.append(contentsOf: record)
-        open.count += 1
+        block.append(contentsOf: records)
+        open.count += count
         run = open
-        blockCount += 1
+        blockCount += count
     }
 
     private func openRun(_ directory: RawPath) -> (header: Int, count: Int) {

@@ -58,14 +58,20 @@ package enum RecordEncoder {
         _ output: inout [UInt8]
     ) -> Int {
         let start = output.count
-        output.append(little: 0 as UInt32)
         var flags: RecordFlags = []
         if isRacy { flags.insert(.racy) }
         if via != nil { flags.insert(.via) }
         if presentAbsent { flags.insert(.presentAbsent) }
-        output.append(flags.rawValue)
-        output.append(little: ruleIndex)
-        output.append(lengthAnd: name)
+        // This runs for every file: one append for all numbers.
+        unsafe withUnsafeTemporaryAllocation(byteCount: 9, alignment: 4) { header in
+            unsafe header.storeBytes(of: 0, as: UInt32.self)
+            unsafe header.storeBytes(of: flags.rawValue, toByteOffset: 4, as: UInt8.self)
+            unsafe header.storeBytes(of: ruleIndex.littleEndian, toByteOffset: 5, as: UInt16.self)
+            let length = UInt16(clamping: name.count).littleEndian
+            unsafe header.storeBytes(of: length, toByteOffset: 7, as: UInt16.self)
+            unsafe output.append(contentsOf: UnsafeRawBufferPointer(header))
+        }
+        output.append(contentsOf: name.prefix(Int(UInt16.max)))
         if let via { output.append(long: via.bytes) }
         return start
     }
@@ -141,6 +147,14 @@ struct RecordLayout {
     /// The link's path, without its length.
     var via: Range<Int>
     var state: Range<Int>
+
+    /// No record.
+    static let none = RecordLayout()
+
+    private init() {
+        (flags, ruleIndex) = ([], 0)
+        (name, via, state) = (0..<0, 0..<0, 0..<0)
+    }
 
     /// Reads the record that begins at `position`; nil where it does not lie within `end` or is not well formed.
     init?(_ bytes: [UInt8], at position: Int, end: Int) {

@@ -18,6 +18,12 @@ func compareDirectories(_ left: ArraySlice<UInt8>, _ right: ArraySlice<UInt8>) -
     }
 }
 
+/// Compares a part of an array with other bytes as memcmp(3) does; of two of which one begins with the other, the
+/// shorter one is less.
+func compareBytes(_ bytes: [UInt8], _ part: Range<Int>, _ other: ArraySlice<UInt8>) -> Int {
+    compareNames(bytes[part], other)
+}
+
 /// Compares two names byte by byte.
 func compareNames(_ left: ArraySlice<UInt8>, _ right: ArraySlice<UInt8>) -> Int {
     unsafe left.withUnsafeBytes { left in

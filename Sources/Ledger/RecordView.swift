@@ -34,7 +34,7 @@ package struct RecordView: Sendable {
 
     /// An absolute directory without `.` and `..`, and a single component in it: nothing leads out of the tree that is
     /// examined.
-    var isWellNamed: Bool {
+    private var isWellNamed: Bool {
         guard directory.isAbsolute, directory.normalized == directory, !directory.bytes.contains(0) else {
             return false
         }
@@ -50,6 +50,9 @@ package struct RecordView: Sendable {
     /// The whole record.
     /// - Throws: `BaselineError.damaged` where it was written wrongly.
     package func decode() throws(BaselineError) -> Record {
+        guard isWellNamed else {
+            throw .damaged(block.path, part: "record \(ordinal), whose name no file can have")
+        }
         var reader = ByteReader(block.bytes, from: layout.state.lowerBound, to: layout.state.upperBound)
         guard let state = StateCodec.decode(&reader, isRacy: isRacy), reader.isAtEnd,
             Int(ruleIndex) < block.rules.count

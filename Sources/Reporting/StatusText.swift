@@ -73,6 +73,7 @@ extension StatusReport {
         }
         packs(&page)
         guard let service else { return }
+        who(&page, service)
         if let unexamined = service["unexamined"]?.integer, unexamined > 0 {
             page.pair("unexamined", counted(unexamined, "path") + " since the baseline", indent: 2)
         }
@@ -86,6 +87,21 @@ extension StatusReport {
         let unnamed =
             (service["not_entered_count"]?.integer ?? 0) - Int64(service["not_entered"]?.elements?.count ?? 0)
         if unnamed > 0 { page.pair("", "and \(unnamed) more", indent: 2) }
+    }
+
+    private func who(_ page: inout TextPage, _ service: JSONObject) {
+        guard let who = service["who"]?.object, let level = who["level"]?.text else { return }
+        var words = safe(level)
+        if let reason = who["because"]?.text { words += ", because " + safe(reason) }
+        if let step = who["next_step"]?.text { words += "; " + safe(step) }
+        page.pair("who", words, indent: 2)
+        if let unmarked = who["directories_unmarked"]?.integer, unmarked > 0, level != "none" {
+            page.pair("", "in \(counted(unmarked, "directory", "directories")) nobody is known", indent: 2)
+        }
+        let lost = (who["lost_writers"]?.integer ?? 0) + (who["lost_processes"]?.integer ?? 0)
+        if lost > 0 {
+            page.pair("", "events were lost \(counted(lost, "time")): nobody was named then", indent: 2)
+        }
     }
 
     private func packs(_ page: inout TextPage) {

@@ -198,6 +198,7 @@ struct RulePackReader {
     /// One line: white space, line breaks included, becomes one space.
     private mutating func sentence(_ map: Fields, _ key: String, of owner: String) -> String? {
         guard let text = required(map, key, of: owner) else { return nil }
+        if isOneLine(text) { return text }
         let words = text.unicodeScalars.split { $0.properties.isWhitespace }
         guard !words.isEmpty else {
             report("`\(key)` of \(owner) is empty; say it in a few words", at: map[key]?.value ?? map.node)
@@ -310,7 +311,9 @@ extension RulePackReader {
             }
             checkTag(key)
             checkTag(value)
-            for element in value.sequence ?? [] where element.mapping == nil { checkTag(element) }
+            if let elements = value.sequence {
+                for element in elements where element.mapping == nil { checkTag(element) }
+            }
             guard known.contains(name) else {
                 let hint =
                     nearest(name, among: known).map { "did you mean `\($0)`?" } ?? "use \(listed(known))"
@@ -327,8 +330,7 @@ extension RulePackReader {
     /// A tag (`!!binary`, `!name`) would give the value another meaning than the one that is read.
     private mutating func checkTag(_ node: Node) {
         let name = node.tag.rawValue
-        let plain: [Tag.Name] = [.implicit, .nonSpecific, .str, .seq, .map]
-        guard !plain.contains(where: { $0.rawValue == name }) else { return }
+        guard !plainTags.contains(name) else { return }
         report("the tag `\(shown(name))`, which rule packs do not take; remove it", at: node)
     }
 
@@ -348,12 +350,25 @@ extension RulePackReader {
     }
 }
 
+private let plainTags: [String] = [Tag.Name.implicit, .nonSpecific, .str, .seq, .map].map(\.rawValue)
+
 /// A text from the file on one line, however long and whatever is in it.
 private func shown(_ text: String) -> String {
     let bytes = Array(text.utf8)
     guard bytes.count > 120 else { return escaped(bytes) }
     let whole = text.unicodeScalars.prefix(100)
     return escaped(Array(String(whole).utf8)) + "…"
+}
+
+/// Words of printable ASCII with one space between: what nearly every sentence is, and nothing has to be done to.
+private func isOneLine(_ text: String) -> Bool {
+    let space = UInt8(ascii: " ")
+    var previous = space
+    for byte in text.utf8 {
+        guard (0x20...0x7E).contains(byte), byte != space || previous != space else { return false }
+        previous = byte
+    }
+    return previous != space
 }
 
 /// A list in words: `a, b or c`.

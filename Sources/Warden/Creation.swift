@@ -34,6 +34,7 @@ package struct Creation<Tree: FileTree>: Sendable {
     package func run(
         into writer: BaselineWriter,
         jobs: Int,
+        rate: ReadRate? = nil,
         progress: SurveyProgress? = nil
     ) throws(BaselineError) -> (result: CreationResult, linked: [Record]) {
         var collected = CreationState()
@@ -42,8 +43,7 @@ package struct Creation<Tree: FileTree>: Sendable {
             visitor: { _ in
                 CreationVisitor(
                     rules: rules,
-                    examiner: Examiner(tree: tree, clock: clock),
-                    absent: rules.absentMatcher(),
+                    examiner: Examiner(tree: tree, clock: clock, rate: rate),
                     progress: progress
                 )
             },
@@ -137,10 +137,26 @@ struct CreationOutcome: Sendable {
 
 /// Records the entries of each unit, on a worker's thread.
 struct CreationVisitor<Tree: FileTree>: WalkVisitor {
-    let rules: RuleSet
-    var examiner: Examiner<Tree>
-    var absent: Matcher
-    let progress: SurveyProgress?
+    private var examiner: Examiner<Tree>
+    private var absent: Matcher
+    private let progress: SurveyProgress?
+    /// What matters here of each rule; its own, since threads that count their references to one array hinder each
+    /// other.
+    private let traits: [Traits]
+
+    private struct Traits {
+        var hasNames: Bool
+        var hasAbsent: Bool
+    }
+
+    init(rules: RuleSet, examiner: Examiner<Tree>, progress: SurveyProgress?) {
+        self.examiner = examiner
+        absent = rules.absentMatcher()
+        self.progress = progress
+        traits = rules.rules.map { rule in
+            Traits(hasNames: ExamineOptions(for: rule, recorded: nil).names, hasAbsent: !rule.absent.isEmpty)
+        }
+    }
 
     mutating func willList(_ directory: RawPath, _ descriptor: borrowing OwnedDescriptor) {}
 
@@ -156,49 +172,67 @@ struct CreationVisitor<Tree: FileTree>: WalkVisitor {
         return outcome
     }
 
+    @specialized(where Tree == KernelTree)
     mutating func visit(_ unit: inout WalkUnit, in descriptor: borrowing OwnedDescriptor) -> CreationOutcome {
         var outcome = CreationOutcome()
-        var encoded: [UInt8] = []
-        var count = 0
+        var run = EncodedRun(directory: unit.directory)
+        // Most records need less, so that the array is made once.
+        run.bytes.reserveCapacity(unit.remaining * 192)
         let place = absent.find(unit.directory).below
         while let entry = unit.next() {
-            let rule = rules.rules[entry.rule]
-            let options = ExamineOptions(for: rule, recorded: nil)
-            let state: RecordedState
-            do {
-                guard
-                    let examined = try examiner.examine(
-                        entry.name,
-                        in: descriptor,
-                        hint: entry.type,
-                        options: options
-                    )
-                else { continue }
-                state = .examined(examined.attributes, isRacy: examined.isRacy)
-                outcome.bytes += examined.bytesRead
-                if examined.attributes.type == .link {
-                    outcome.links.append(Link(path: unit.directory.appending(entry.name), rule: entry.rule))
-                }
-                if examined.bytesRead >= 8 << 20 { unit.splitRest() }
-            } catch {
-                state = .unexamined(error)
-                outcome.unexamined.append(ExaminationError(unit.directory.appending(entry.name), error))
+            if record(entry, in: descriptor, place, &run, &outcome) { unit.splitRest() }
+        }
+        progress?.add(files: run.count, bytes: outcome.bytes)
+        outcome.run = run
+        return outcome
+    }
+
+    /// True after a file so large that the rest of the unit should go to whoever is free.
+    private mutating func record(
+        _ entry: WalkEntry,
+        in descriptor: borrowing OwnedDescriptor,
+        _ place: Matcher.State?,
+        _ run: inout EncodedRun,
+        _ outcome: inout CreationOutcome
+    ) -> Bool {
+        let traits = traits[entry.rule]
+        let options = ExamineOptions(names: traits.hasNames)
+        var failure: Failure?
+        do {
+            guard try examiner.find(entry.name, in: descriptor, hint: entry.type, options: options) else {
+                return false
             }
-            let isPresentAbsent =
-                !rule.absent.isEmpty && place.map { absent.step($0, entry.name).rule != nil } ?? false
-            if isPresentAbsent { outcome.presentAbsent.append(unit.directory.appending(entry.name)) }
+        } catch {
+            failure = error
+            outcome.unexamined.append(ExaminationError(run.directory.appending(entry.name), error))
+        }
+        let isPresentAbsent =
+            traits.hasAbsent && place.map { absent.step($0, entry.name).rule != nil } ?? false
+        if isPresentAbsent { outcome.presentAbsent.append(run.directory.appending(entry.name)) }
+        run.count += 1
+        if let failure {
             RecordEncoder.append(
                 name: entry.name,
-                state: state,
+                state: .unexamined(failure),
                 ruleIndex: UInt16(entry.rule),
-                via: nil,
                 presentAbsent: isPresentAbsent,
-                to: &encoded
+                to: &run.bytes
             )
-            count += 1
+            return false
         }
-        outcome.run = EncodedRun(directory: unit.directory, bytes: encoded, count: count)
-        progress?.add(files: count, bytes: outcome.bytes)
-        return outcome
+        RecordEncoder.append(
+            name: entry.name,
+            attributes: examiner.found.attributes,
+            isRacy: examiner.found.isRacy,
+            ruleIndex: UInt16(entry.rule),
+            presentAbsent: isPresentAbsent,
+            to: &run.bytes
+        )
+        if case .link = examiner.found.attributes.type {
+            outcome.links.append(Link(path: run.directory.appending(entry.name), rule: entry.rule))
+        }
+        let bytesRead = examiner.found.bytesRead
+        outcome.bytes += bytesRead
+        return bytesRead >= largeFile
     }
 }

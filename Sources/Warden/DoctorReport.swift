@@ -164,8 +164,9 @@ package struct DoctorFacts: Sendable {
 
     /// Everything there is to say, in the order in which to read it.
     package var findings: [DoctorFinding] {
-        ledgerFindings + ruleFindings + watchFindings + scopeFindings + privilegeFindings + kernelFindings
-            + sandboxFindings + journalFindings + diskFindings + placeFindings + clockFindings
+        let host = privilegeFindings + kernelFindings + [whoFinding]
+        return ledgerFindings + ruleFindings + watchFindings + scopeFindings + host + sandboxFindings
+            + journalFindings + diskFindings + placeFindings + clockFindings
     }
 }
 

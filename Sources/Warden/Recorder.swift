@@ -9,6 +9,8 @@ package struct Outcome: Sendable {
     package var finding: Finding?
     /// What stands there now; nil where nothing does.
     package var state: RecordedState?
+    /// Whose writers are told with it, and up to which position of `WriterSource`.
+    package var told: [(path: RawPath, position: UInt64)] = []
 
     package init(path: RawPath, rule: Rule, finding: Finding?, state: RecordedState?) {
         self.path = path

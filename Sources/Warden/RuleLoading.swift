@@ -89,10 +89,12 @@ package struct RuleLoader<Tree: FileTree>: Sendable {
         guard !packs.isEmpty else { throw .empty(configuration.places) }
 
         let homes = homes(configuration.buildUsers)
-        let states = try states(packs, configuration, homes)
+        // Hundreds of globs begin with the same few directories.
+        var directories = DirectoryResolver(tree: tree)
+        let states = try states(packs, configuration, homes, &directories)
         let on = Set(states.filter(\.isOn).map(\.name))
         guard !on.isEmpty else { throw .nothingOn(states) }
-        let set = try rules(packs.filter { on.contains($0.pack.name) }, homes)
+        let set = try rules(packs.filter { on.contains($0.pack.name) }, homes, &directories)
         return LoadedRules(set: set, states: states, hidden: files.hidden, homes: homes)
     }
 
@@ -161,7 +163,8 @@ package struct RuleLoader<Tree: FileTree>: Sendable {
     private func states(
         _ packs: [LoadedPack],
         _ configuration: RuleConfiguration,
-        _ homes: [RawPath]
+        _ homes: [RawPath],
+        _ directories: inout DirectoryResolver<Tree>
     ) throws(RuleLoadingError) -> [PackState] {
         do {
             return try PackState.all(
@@ -169,20 +172,24 @@ package struct RuleLoader<Tree: FileTree>: Sendable {
                 choice: configuration.choice,
                 baseline: configuration.baselinePacks,
                 homes: homes,
-                exists: exists
+                exists: { exists($0, &directories) }
             )
         } catch {
             throw .choice(error)
         }
     }
 
-    private func rules(_ packs: [LoadedPack], _ homes: [RawPath]) throws(RuleLoadingError) -> RuleSet {
+    private func rules(
+        _ packs: [LoadedPack],
+        _ homes: [RawPath],
+        _ directories: inout DirectoryResolver<Tree>
+    ) throws(RuleLoadingError) -> RuleSet {
         do {
             return try RuleSet(
                 packs: packs,
                 homes: homes,
                 hash: SHA256Hasher.digest(of:),
-                canonicalize: canonicalDirectory
+                canonicalize: { directories.canonical($0) }
             )
         } catch {
             throw .contradictory(error)
@@ -212,26 +219,22 @@ package struct RuleLoader<Tree: FileTree>: Sendable {
     ///
     /// Only directories that lead on towards it are entered, as many levels down as it has slashes, and at most
     /// `detectLimit` names are tried: a pack looks for a program, not through a disk.
-    private func exists(_ glob: Glob) -> Bool {
+    private func exists(_ glob: Glob, _ directories: inout DirectoryResolver<Tree>) -> Bool {
         if let path = glob.literal {
-            guard let directory = try? tree.openDirectory(canonicalDirectory(path.parent)) else {
-                return false
-            }
-            return (try? tree.status(of: path.name, in: directory)) != nil
+            return directories.isThere(path.name, in: directories.canonical(path.parent))
         }
         var matcher = RuleSet.matcher(for: [glob])
         let depth = glob.text.utf8.count { $0 == slash }
         var pending = [(path: RawPath.root, state: matcher.root)]
         var seen = 0
         while let (directory, state) = pending.popLast() {
-            guard let descriptor = try? tree.openDirectory(canonicalDirectory(directory)) else { continue }
+            let canonical = directories.canonical(directory)
             let known = matcher.literalNames(state)
-            for name in known ?? names(of: descriptor) {
+            for name in known ?? names(in: canonical) {
                 seen += 1
                 let step = matcher.step(state, name[...])
                 // What may be there by its name is looked up; what was listed is there.
-                if step.rule != nil, known == nil || (try? tree.status(of: name[...], in: descriptor)) != nil
-                {
+                if step.rule != nil, known == nil || directories.isThere(name[...], in: canonical) {
                     return true
                 }
                 let path = directory.appending(name)
@@ -243,9 +246,11 @@ package struct RuleLoader<Tree: FileTree>: Sendable {
         return false
     }
 
-    private func names(of directory: borrowing OwnedDescriptor) -> [[UInt8]] {
+    private func names(in directory: RawPath) -> [[UInt8]] {
         var listing = DirectoryListing()
-        guard (try? tree.list(directory, into: &listing)) != nil else { return [] }
+        guard let opened = try? tree.openDirectory(directory),
+            (try? tree.list(opened, into: &listing)) != nil
+        else { return [] }
         return listing.entries.map { Array(listing.name(of: $0)) }
     }
 }

@@ -1,3 +1,4 @@
+package import Host
 package import Integrity
 package import RulePacks
 import Synchronization
@@ -22,6 +23,7 @@ package final class StatusBoard: Sendable {
         /// Of the newest survey of everything; nil before the first.
         var surveyed: (unexamined: Int, notEntered: [RawPath: String])?
         var queues: (@Sendable () -> ServiceQueues)?
+        var writers: (@Sendable () -> WriterStatus)?
     }
 
     private let state: Mutex<State>
@@ -55,6 +57,11 @@ package final class StatusBoard: Sendable {
     /// How the queues stand is asked when somebody asks for the status.
     package func attach(queues: @escaping @Sendable () -> ServiceQueues) {
         state.withLock { $0.queues = queues }
+    }
+
+    /// How much is known of who writes is asked likewise.
+    package func attach(writers: @escaping @Sendable () -> WriterStatus) {
+        state.withLock { $0.writers = writers }
     }
 
     package func noteReady(directories: Int, at time: Timestamp) {
@@ -105,6 +112,7 @@ package final class StatusBoard: Sendable {
         object.append("not_entered_count", .int(Int64(places.count)))
         object.append("not_entered", .array(places.prefix(StatusBoard.listed).map(StatusBoard.json)))
         object.append("queues", state.queues?().json ?? .null)
+        object.append("who", state.writers?().json ?? .null)
         return .object(object)
     }
 

@@ -10,6 +10,8 @@ package struct SurveyOptions: Sendable {
     package var isQuick = false
     /// Threads that read and hash.
     package var jobs = 2
+    /// Bounds what they read in a second; nil for as fast as it goes.
+    package var rate: ReadRate?
     /// `--path`: only these and what is below them.
     package var paths: [Glob]?
     /// `--rule`: only paths that these rules decide.
@@ -147,7 +149,7 @@ package struct Survey<Tree: FileTree>: Sendable {
             visitor: { _ in
                 SurveyVisitor(
                     shared: shared,
-                    examiner: Examiner(tree: tree, clock: clock),
+                    examiner: Examiner(tree: tree, clock: clock, rate: options.rate),
                     cursor: baseline.makeCursor(),
                     selection: Selection(rules)
                 )
@@ -184,7 +186,7 @@ package struct Survey<Tree: FileTree>: Sendable {
         _ collected: inout Collector
     ) throws(BaselineError) {
         guard !ranges.isEmpty else { return }
-        var examiner = Examiner(tree: tree, clock: clock)
+        var examiner = Examiner(tree: tree, clock: clock, rate: options.rate)
         var selection = Selection(rules)
         let filter = RecordFilter(options)
         for range in try filter.narrowed(ranges, baseline) {

@@ -72,8 +72,8 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
     var examiner: Examiner<Tree>
     var cursor: BaselineCursor
     var selection: Selection
-    /// The record that comes next, read ahead.
-    private var ahead: RecordView?
+    /// By rule; its own, since threads that count their references to one array hinder each other.
+    private let profiles: [Profile]
     private var encoded: [UInt8] = []
 
     init(shared: SurveyShared, examiner: Examiner<Tree>, cursor: BaselineCursor, selection: Selection) {
@@ -81,6 +81,7 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         self.examiner = examiner
         self.cursor = cursor
         self.selection = selection
+        profiles = shared.rules.rules.map(\.profile)
     }
 
     mutating func willList(_ directory: RawPath, _ descriptor: borrowing OwnedDescriptor) {
@@ -114,6 +115,7 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         return outcome
     }
 
+    @specialized(where Tree == KernelTree)
     mutating func visit(_ unit: inout WalkUnit, in descriptor: borrowing OwnedDescriptor) -> UnitOutcome {
         var outcome = UnitOutcome()
         do {
@@ -133,87 +135,125 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         try cursor.seek(directory: unit.directory, after: unit.precedingName)
         let first = cursor.ordinal
         var last = first
-        ahead = try cursor.next()
+        var isAhead = try cursor.advance()
         while let entry = unit.next() {
-            while let record = ahead, record.directory == unit.directory, record.compareName(entry.name) < 0 {
-                try missing(record, in: descriptor, &outcome)
-                try advance(&last)
+            var order = isAhead ? cursor.compareName(entry.name) : 1
+            while order < 0 {
+                try missing(in: descriptor, &outcome)
+                last += 1
+                isAhead = try cursor.advance()
+                order = isAhead ? cursor.compareName(entry.name) : 1
             }
-            if let record = ahead, record.directory == unit.directory, record.compareName(entry.name) == 0 {
-                if try examine(entry, record, in: descriptor, &outcome) { unit.splitRest() }
-                try advance(&last)
+            if order == 0 {
+                if try examine(entry, in: descriptor, &outcome) { unit.splitRest() }
+                last += 1
+                isAhead = try cursor.advance()
             } else if examineNew(entry, unit.directory, in: descriptor, &outcome) {
                 unit.splitRest()
             }
         }
-        while unit.isLast, let record = ahead, record.directory == unit.directory {
-            try missing(record, in: descriptor, &outcome)
-            try advance(&last)
+        while unit.isLast, isAhead {
+            try missing(in: descriptor, &outcome)
+            last += 1
+            isAhead = try cursor.advance()
         }
         outcome.records = first..<last
     }
 
-    private mutating func advance(_ last: inout Int) throws(BaselineError) {
-        last += 1
-        ahead = try cursor.next()
-    }
-
+    /// Examines an entry that has the name of the current record.
+    ///
     /// True after a file so large that the rest of the unit should go to whoever is free.
     private mutating func examine(
         _ entry: WalkEntry,
-        _ view: RecordView,
         in descriptor: borrowing OwnedDescriptor,
         _ outcome: inout UnitOutcome
     ) throws(BaselineError) -> Bool {
         outcome.examined += 1
-        let rule = shared.rules.rules[entry.rule]
-        // What names a directory holds, its status does not tell for certain; there are few of these.
-        if shared.isQuick, rule.profile != .directory, isUntouched(entry, view, in: descriptor) {
-            outcome.skipped += 1
+        switch profiles[entry.rule] {
+        case .directory:
+            // What names a directory holds, its status does not tell for certain; there are few of these.
+            return try examineKnowing(entry, in: descriptor, &outcome)
+        case .appendOnly where !isUntouched(entry, in: descriptor):
+            return try examineKnowing(entry, in: descriptor, &outcome)
+        case .appendOnly: break
+        default:
+            if !isUntouched(entry, in: descriptor) { return try examineAnew(entry, in: descriptor, &outcome) }
+        }
+        outcome.skipped += 1
+        return false
+    }
+
+    /// Examines an entry under a profile that looks at nothing but the attributes.
+    private mutating func examineAnew(
+        _ entry: WalkEntry,
+        in descriptor: borrowing OwnedDescriptor,
+        _ outcome: inout UnitOutcome
+    ) throws(BaselineError) -> Bool {
+        let options = ExamineOptions()
+        let isThere: Bool
+        do {
+            isThere = try examiner.find(entry.name, in: descriptor, hint: entry.type, options: options)
+        } catch {
+            try failed(error, &outcome)
             return false
         }
-        // Only these two profiles need to know the record before the file is read.
-        let needsRecord = rule.profile == .appendOnly || rule.profile == .directory
-        let recorded = needsRecord ? try view.decode() : nil
-        var options = ExamineOptions()
-        if let recorded { options = ExamineOptions(for: rule, recorded: recorded.state.attributes) }
-        let last = recorded.flatMap { LastObserved(shared.grownLogs[$0.path], rule: rule) }
+        guard isThere else {
+            outcome.examined -= 1
+            try missing(in: descriptor, &outcome)
+            return false
+        }
+        let bytesRead = examiner.found.bytesRead
+        outcome.bytes += bytesRead
+        encoded.removeAll(keepingCapacity: true)
+        StateCodec.append(examiner.found.attributes, to: &encoded)
+        if !cursor.hasState(encoded) { try differs(examiner.found, entry.rule, &outcome) }
+        return bytesRead >= largeFile
+    }
+
+    /// Examines an entry whose record says what to look at: the beginning of a log, the names in a directory.
+    private mutating func examineKnowing(
+        _ entry: WalkEntry,
+        in descriptor: borrowing OwnedDescriptor,
+        _ outcome: inout UnitOutcome
+    ) throws(BaselineError) -> Bool {
+        guard var recorded = try cursor.current?.decode() else { return false }
+        let rule = shared.rules.rules[entry.rule]
+        var options = ExamineOptions(for: rule, recorded: recorded.state.attributes)
+        let last = LastObserved(shared.grownLogs[recorded.path], rule: rule)
         if let last { options.prefix = last.size }
         let examined: Examined?
         do {
             examined = try examiner.examine(entry.name, in: descriptor, hint: entry.type, options: options)
         } catch {
-            try failed(error, view, &outcome)
+            try failed(error, &outcome)
             return false
         }
         guard let examined else {
             outcome.examined -= 1
-            try missing(view, in: descriptor, &outcome)
+            try missing(in: descriptor, &outcome)
             return false
         }
         outcome.bytes += examined.bytesRead
-        armNames(examined, rule, entry.name, recorded?.path, in: descriptor)
-        if let last, var recorded {
-            let compared = last.comparison(
-                baseline: recorded.state.attributes,
-                observation: examined.observation
-            )
-            if let attributes = compared.recorded { recorded.state = .examined(attributes, isRacy: false) }
-            outcome.differences.append(
-                Difference(
-                    path: recorded.path,
-                    ruleIndex: entry.rule,
-                    recorded: recorded,
-                    observation: compared.observation,
-                    isRacy: examined.isRacy,
-                    isContinuation: compared.isContinuation
-                )
-            )
+        armNames(examined, rule, entry.name, recorded.path, in: descriptor)
+        guard let last else {
+            try differs(examined, entry.rule, &outcome)
             return examined.bytesRead >= largeFile
         }
-        encoded.removeAll(keepingCapacity: true)
-        StateCodec.append(examined.attributes, to: &encoded)
-        if !view.hasState(encoded[...]) { try differs(examined, view, entry.rule, &outcome) }
+        let compared = last.comparison(
+            baseline: recorded.state.attributes,
+            observation: examined.observation
+        )
+        if let attributes = compared.recorded { recorded.state = .examined(attributes, isRacy: false) }
+        outcome.differences.append(
+            Difference(
+                path: recorded.path,
+                ruleIndex: entry.rule,
+                recorded: recorded,
+                observation: compared.observation,
+                isRacy: examined.isRacy,
+                isContinuation: compared.isContinuation
+            )
+        )
         return examined.bytesRead >= largeFile
     }
 
@@ -222,10 +262,10 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         _ examined: Examined,
         _ rule: Rule,
         _ name: ArraySlice<UInt8>,
-        _ path: RawPath?,
+        _ path: RawPath,
         in descriptor: borrowing OwnedDescriptor
     ) {
-        guard rule.profile == .directory, examined.attributes.type == .directory, let path,
+        guard rule.profile == .directory, examined.attributes.type == .directory,
             let willList = shared.willList,
             let directory = try? examiner.tree.openDirectory(name, in: descriptor)
         else { return }
@@ -276,11 +316,10 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
 
     /// A record whose name the listing did not have, or had under no rule.
     private mutating func missing(
-        _ view: RecordView,
         in descriptor: borrowing OwnedDescriptor,
         _ outcome: inout UnitOutcome
     ) throws(BaselineError) {
-        let record = try view.decode()
+        guard let record = try cursor.current?.decode() else { return }
         guard shared.filter.allows(record) else { return }
         guard let ruleIndex = selection.rule(for: record) else {
             outcome.fallenOut.append(record)
@@ -292,9 +331,9 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         )
         let examined: Examined?
         do {
-            examined = try examiner.examine(view.name, in: descriptor, hint: nil, options: options)
+            examined = try examiner.examine(record.path.name, in: descriptor, hint: nil, options: options)
         } catch {
-            try failed(error, view, &outcome)
+            try failed(error, &outcome)
             return
         }
         if let examined {
@@ -328,11 +367,10 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
 
     private func differs(
         _ examined: Examined,
-        _ view: RecordView,
         _ rule: Int,
         _ outcome: inout UnitOutcome
     ) throws(BaselineError) {
-        let record = try view.decode()
+        guard let record = try cursor.current?.decode() else { return }
         guard case .examined(let attributes, _) = record.state else {
             outcome.unexamined.append(record.path)
             return
@@ -351,10 +389,9 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
 
     private func failed(
         _ failure: Failure,
-        _ view: RecordView,
         _ outcome: inout UnitOutcome
     ) throws(BaselineError) {
-        let record = try view.decode()
+        guard let record = try cursor.current?.decode() else { return }
         if case .unexamined = record.state {
             outcome.unexamined.append(record.path)
         } else {
@@ -362,18 +399,12 @@ struct SurveyVisitor<Tree: FileTree>: WalkVisitor {
         }
     }
 
-    /// Identity, size and change time stand as recorded, and the record is not racy.
-    private mutating func isUntouched(
-        _ entry: WalkEntry,
-        _ view: RecordView,
-        in descriptor: borrowing OwnedDescriptor
-    ) -> Bool {
-        guard !view.isRacy, let length = StateCodec.statusLength(of: view.state),
-            let status = try? examiner.tree.status(of: entry.name, in: descriptor)
-        else { return false }
+    /// In a quick survey: identity, size and change time stand as recorded, and the record is not racy.
+    private mutating func isUntouched(_ entry: WalkEntry, in descriptor: borrowing OwnedDescriptor) -> Bool {
+        guard shared.isQuick, examiner.findStatus(entry.name, in: descriptor) else { return false }
         encoded.removeAll(keepingCapacity: true)
-        StateCodec.append(status, to: &encoded)
-        return encoded.count >= length && view.state.prefix(length).elementsEqual(encoded.prefix(length))
+        StateCodec.append(examiner.found.attributes, to: &encoded)
+        return cursor.hasStatus(encoded)
     }
 }
 
@@ -387,4 +418,4 @@ extension Attributes {
 }
 
 /// Bytes from which on a file keeps a worker busy long enough that others should take the rest of its directory.
-private let largeFile: UInt64 = 8 << 20
+let largeFile: UInt64 = 8 << 20

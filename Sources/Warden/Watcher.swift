@@ -34,6 +34,8 @@ package struct WatchSetup: Sendable {
     /// Boot time in nanoseconds.
     package var bootClock: @Sendable () -> Int64
     package var timing = Settle.Timing()
+    /// Who wrote; nil where the kernel does not tell.
+    package var writers: WriterSource?
     /// Reads configuration and rules anew, given the packs of the baseline in force: a pack once on stays on.
     package var configure: (@Sendable ([String]) throws -> WatchConfiguration)?
 
@@ -85,6 +87,8 @@ package final class Watcher<Tree: FileTree> {
     let outboxes: [Outbox]
     let manager: any ServiceManager
     let board: StatusBoard
+    /// Also asked on the threads of a survey, while `setup` is not.
+    let writers: WriterSource?
 
     var rules: RuleSet { setup.rules }
     var matcher: Matcher
@@ -149,6 +153,7 @@ package final class Watcher<Tree: FileTree> {
         self.outboxes = outboxes
         self.manager = manager
         self.board = board
+        self.writers = setup.writers
         self.matcher = setup.rules.matcher()
         self.baseline = baseline
         self.cursor = baseline.makeCursor()
@@ -262,7 +267,10 @@ package final class Watcher<Tree: FileTree> {
             let entries = try recorder.record(outcomes.map(\.0), at: setup.clock())
             if !entries.isEmpty { ring() }
             board.noteRecorded(entries)
-            for (outcome, _) in outcomes { remember(outcome) }
+            for (outcome, _) in outcomes {
+                remember(outcome)
+                for (path, position) in outcome.told { writers?.forget(path, upTo: position) }
+            }
         } catch {
             guard error.mayPass else { throw error }
             retries.append(contentsOf: outcomes.map(\.1))

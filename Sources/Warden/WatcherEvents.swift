@@ -10,6 +10,8 @@ extension Watcher {
     func takeEvents() {
         let drained = reader.drain()
         if drained.lost || drained.failure != nil { isBlind = true }
+        // Whoever made these events is known before they are judged.
+        if !drained.chunks.isEmpty { writers?.noteBatch() }
         for chunk in drained.chunks {
             let decoded = decodeInotify(chunk.bytes)
             if decoded.hasGap { isBlind = true }
@@ -123,6 +125,7 @@ extension Watcher {
     /// A directory went away with everything below it.
     private func leave(_ directory: RawPath, at moment: Int64) {
         for watch in table.withLock({ $0.remove(subtree: directory) }) { inotify.remove(watch) }
+        writers?.forget(directory: directory)
         for path in knownPaths(below: directory) { note(path, .movedAway(onto: nil), at: moment) }
     }
 
@@ -181,6 +184,7 @@ extension Watcher {
         do {
             let watch = try inotify.add(descriptor, mask: mask)
             table.withLock { $0.insert(watch, for: directory) }
+            writers?.mark(directory, descriptor)
         } catch {
             unwatched.withLock { $0[directory] = error }
         }

@@ -47,6 +47,8 @@ extension Watcher {
         let grown =
             rule.profile == .appendOnly
             ? LastObserved(try setup.history.currentStanding(settled.path), rule: rule) : nil
+        // Who wrote so far had a part in what is read now; who writes while it is read may have had.
+        let position = writers?.position()
         let examined: Examined?
         switch Examination(
             of: settled.path,
@@ -107,8 +109,33 @@ extension Watcher {
             settle.hold(settled, at: setup.bootClock())
             return nil
         }
+        if let attributes = examined?.attributes { markLinked(settled.path, attributes) }
         let state = examined.map { RecordedState.examined($0.attributes, isRacy: $0.isRacy) }
-        return Outcome(path: settled.path, rule: rule, finding: finding, state: state)
+        var outcome = Outcome(path: settled.path, rule: rule, finding: finding, state: state)
+        let modified = examined.flatMap { $0.attributes.type == .file ? $0.attributes.mtime : nil }
+        if let position { attribute(&outcome, asOf: position, modified: modified) }
+        return outcome
+    }
+
+    /// Who writes to it through a name elsewhere is known from now on.
+    private func markLinked(_ path: RawPath, _ attributes: Attributes) {
+        guard let writers, attributes.type == .file, attributes.links > 1,
+            let directory = try? tree.openDirectory(path.parent),
+            let file = try? tree.openFile(path.name, in: directory),
+            (try? tree.status(of: file))?.inode == attributes.inode
+        else { return }
+        writers.mark(file: path, file)
+    }
+
+    /// Says who it was, where that is certain.
+    private func attribute(_ outcome: inout Outcome, asOf position: UInt64, modified: Timestamp?) {
+        outcome.told = [(outcome.path, position)]
+        guard let writers, let finding = outcome.finding else { return }
+        if let from = finding.from { outcome.told.append((from, position)) }
+        let (path, change) = (outcome.path, finding.change)
+        guard let answer = writers.actor(of: path, change, asOf: position, modified: modified) else { return }
+        outcome.finding?.actor = answer.actor
+        outcome.told[0].position = answer.position
     }
 
     /// It came back from where a reported move had taken it: that the move is undone says it all.

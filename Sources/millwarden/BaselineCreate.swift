@@ -20,6 +20,13 @@ struct BaselineCreate: ParsableCommand {
     var strict = false
     @Option(help: ArgumentHelp("Threads that read and hash.", valueName: "n"))
     var jobs: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Read no more than so many bytes a second, such as 50MiB.",
+            valueName: "size"
+        )
+    )
+    var rate: RateArgument?
 
     @Option(
         help: ArgumentHelp(
@@ -137,7 +144,12 @@ struct BaselineCreate: ParsableCommand {
         let meter = ProgressMeter(total: nil)
         let walked: (result: CreationResult, linked: [Record])
         do {
-            walked = try creation.run(into: writer, jobs: jobs ?? processorCount(), progress: meter.progress)
+            walked = try creation.run(
+                into: writer,
+                jobs: jobs ?? processorCount(),
+                rate: rate?.limit,
+                progress: meter.progress
+            )
         } catch {
             meter.finish()
             throw error

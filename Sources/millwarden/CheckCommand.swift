@@ -31,6 +31,13 @@ struct CheckCommand: ParsableCommand {
     var failOn: SeverityArgument = SeverityArgument(severity: .low)
     @Option(help: ArgumentHelp("Threads that read and hash.", valueName: "n"))
     var jobs: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Read no more than so many bytes a second, such as 50MiB.",
+            valueName: "size"
+        )
+    )
+    var rate: RateArgument?
     @Flag(
         help:
             "Also fail for what was only touched, and for what could not be read when the baseline was made."
@@ -75,6 +82,7 @@ struct CheckCommand: ParsableCommand {
         options.isStrict = strict
         options.survey.isQuick = quick
         options.survey.jobs = jobs ?? processorCount()
+        options.survey.rate = rate?.limit
         options.survey.paths =
             path.isEmpty ? nil : try path.map { try pathGlob($0, option: "--path", in: session.tree) }
         options.survey.rules = rule.isEmpty ? nil : try ruleIDs(rule, rules.set, reader)
@@ -103,6 +111,18 @@ struct CheckCommand: ParsableCommand {
         say(global.format == .json ? report.json.pretty : report.text(TextStyle.terminal), terminator: "\n")
         if report.exit != 0 { throw CommandFailure(Int32(report.exit)) }
     }
+}
+
+/// Bytes a second, as `sweep: {rate: …}` of the configuration writes them.
+struct RateArgument: ExpressibleByArgument {
+    var bytesPerSecond: UInt64
+
+    init?(argument: String) {
+        guard let size = parseSize(argument), size > 0 else { return nil }
+        bytesPerSecond = size
+    }
+
+    var limit: ReadRate { ReadRate(bytesPerSecond: bytesPerSecond) }
 }
 
 struct SeverityArgument: ExpressibleByArgument {

@@ -52,6 +52,8 @@ struct WatchCommand: ParsableCommand {
             )
         }
         let board = StatusBoard(version: Millwarden.version, pid: Int64(getpid()))
+        setup.writers = openWriters(board)
+        defer { setup.writers?.stop() }
         board.noteScope(baseline: opened.reader.summary, packs: rules.packsOn, rules: rules.set.rules.count)
         board.noteRules(rules.set.digest, rules.states)
         let outboxes = try makeOutboxes(history, session)
@@ -109,6 +111,19 @@ struct WatchCommand: ParsableCommand {
             outboxes.append(try Outbox(history: history, publisher: lines, marks: false, after: newest))
         }
         return outboxes
+    }
+
+    /// Who writes is told where the kernel grants it; everything else works without.
+    private func openWriters(_ board: StatusBoard) -> WriterSource? {
+        do throws(Errno) {
+            let writers = try WriterSource()
+            try writers.start()
+            board.attach(writers: { writers.status })
+            return writers
+        } catch {
+            board.attach(writers: { WriterStatus(level: .none(error)) })
+            return nil
+        }
     }
 
     private func openInotify() throws -> Inotify {

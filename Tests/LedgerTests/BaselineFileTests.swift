@@ -52,6 +52,9 @@ import Testing
         #expect(throws: BaselineError.damaged(file, part: "record 0, whose name no file can have")) {
             try reader.verifyRecords()
         }
+        var cursor = reader.makeCursor()
+        let view = try #require(try cursor.next())
+        #expect(throws: BaselineError.self, "no command gets to see it") { try view.decode() }
     }
 
     @Test(arguments: [".", "..", "a/b", "a\0b", ""])
@@ -72,6 +75,9 @@ import Testing
         #expect(throws: BaselineError.damaged(file, part: "record 0, whose name no file can have")) {
             try reader.verifyRecords()
         }
+        var cursor = reader.makeCursor()
+        let view = try #require(try cursor.next())
+        #expect(throws: BaselineError.self, "no command gets to see it") { try view.decode() }
     }
 
     @Test func whatIsWrittenReadsBack() throws {
