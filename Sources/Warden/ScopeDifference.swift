@@ -153,19 +153,31 @@ package struct ScopeDifference: Sendable {
         in history: History,
         at time: Timestamp
     ) throws(HistoryError) -> Bool {
-        let known = try history.openGaps().filter { $0.reason == .scope }
-        let stale = known.filter { gap in
-            guard isThere, let detail = gap.detail, detail.hasPrefix(sentence + ";") else { return true }
-            return hidden > 0 && !detail.contains(words(hidden: hidden))
-        }
-        let opens = isThere && stale.count == known.count
-        guard opens || !stale.isEmpty else { return false }
+        guard needsRow(try history.openGaps(), hidden) else { return false }
         let detail = detail(unbaselined: unbaselined, fallenOut: fallenOut, hidden: hidden)
         let roots = roots
-        try history.write { (transaction) throws(HistoryError) in
+        return try history.write { (transaction) throws(HistoryError) in
+            // Asked again: another process may have closed it meanwhile, by an approval or a check.
+            let open = try transaction.snapshot.openGaps()
+            guard needsRow(open, hidden) else { return false }
+            let known = open.filter { $0.reason == .scope }
+            let stale = known.filter { isStale($0, hidden) }
             for gap in stale { try transaction.closeGap(gap.id, found: 0, at: time) }
-            if opens { _ = try transaction.openGap(.scope, scope: roots, at: time, detail: detail) }
-        }
-        return true
+            if isThere, stale.count == known.count {
+                _ = try transaction.openGap(.scope, scope: roots, at: time, detail: detail)
+            }
+            return true
+        }.result
+    }
+
+    private func needsRow(_ open: [Gap], _ hidden: Int) -> Bool {
+        let known = open.filter { $0.reason == .scope }
+        return known.isEmpty ? isThere : known.contains { isStale($0, hidden) }
+    }
+
+    /// It is about another difference than this one.
+    private func isStale(_ gap: Gap, _ hidden: Int) -> Bool {
+        guard isThere, let detail = gap.detail, detail.hasPrefix(sentence + ";") else { return true }
+        return hidden > 0 && !detail.contains(words(hidden: hidden))
     }
 }

@@ -112,6 +112,42 @@ struct ReloadTests {
         #expect(try bench.history.openGaps() == [])
     }
 
+    /// Approvals and checks write the same history at the same time: whoever comes second finds the gap closed.
+    @Test func twoProcessesMaySettleTheGapAtOnce() throws {
+        let bench = try WatchBench()
+        let other = try ruleSet(
+            [bench.rule("t.program", watch: ["bin/**"]), bench.rule("t.more", watch: ["outside/**"])],
+            tree: bench.tree
+        )
+        let baseline = try bench.openBaseline()
+        let differing = ScopeDifference(baseline: baseline, rules: other)
+        let agreeing = ScopeDifference(baseline: baseline, rules: bench.rules)
+        let path = bench.state.path
+        let threads = try (0..<2).map { _ in
+            try OSThread(name: "settle") {
+                for turn in 0..<100 {
+                    let difference = turn.isMultiple(of: 2) ? differing : agreeing
+                    do {
+                        let history = try History.open(at: path, access: .readWrite)
+                        for _ in 0..<2 {
+                            try difference.settleGap(
+                                unbaselined: 1,
+                                fallenOut: 0,
+                                hidden: 0,
+                                in: history,
+                                at: SystemClock.now()
+                            )
+                        }
+                    } catch {
+                        Issue.record("\(error)")
+                    }
+                }
+            }
+        }
+        for thread in threads { thread.join() }
+        #expect(try bench.history.openGaps().count <= 1)
+    }
+
     @Test func aWeakerProfileOnTheSamePathsIsAGapAsWell() throws {
         let bench = try WatchBench()
         try bench.write([bench.rule("t.program", watch: ["bin/**"], profile: "content")])
