@@ -17,6 +17,7 @@ package struct ScopeDifference: Sendable {
     package let isThere: Bool
     /// The directories that the difference is about; those of all rules where that cannot be told.
     package private(set) var roots: [RawPath]
+    /// Nil where there is no difference: nobody asks then, and taking all globs apart is work.
     private let approved: ApprovedScope?
     private let definition: [ScopeRule]
     private let approvedRules: Set<RuleID>
@@ -28,6 +29,10 @@ package struct ScopeDifference: Sendable {
         roots = rules.roots
         approvedRules = Set(scope.definition?.map(\.id) ?? baseline.rules)
         self.definition = scope.definition ?? []
+        if scope.definition == rules.definition {
+            (approved, isThere) = (nil, false)
+            return
+        }
         guard let definition = scope.definition, let approved = ApprovedScope(definition) else {
             approved = nil
             isThere = scope.rules != rules.digest || scope.homes != rules.homes
@@ -35,22 +40,20 @@ package struct ScopeDifference: Sendable {
             compareHomes(scope.homes, rules.homes)
             return
         }
-        self.approved = approved
-        isThere = definition != rules.definition
-        guard isThere else { return }
+        (self.approved, isThere) = (approved, true)
         compare(definition, rules.definition)
         compareHomes(scope.homes, rules.homes)
     }
 
     /// Decides as the approved rules did; nil where there is no difference, or where the baseline does not keep them.
-    func approvedMatcher() -> Matcher? { isThere ? approved?.matcher() : nil }
+    func approvedMatcher() -> Matcher? { approved?.matcher() }
 
     /// The rule that an index of that matcher stands for.
     func approvedRule(_ index: Int) -> RuleID { definition[index].id }
 
     /// Asks, path by path, whether the approved rules selected it; one asker a thread.
     package func makeQuestion() -> Question {
-        Question(matcher: isThere ? approved?.matcher() : nil, difference: self)
+        Question(matcher: approvedMatcher(), difference: self)
     }
 
     package struct Question: Sendable {
