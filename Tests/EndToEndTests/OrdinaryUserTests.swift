@@ -56,7 +56,6 @@ import Testing
         try world.verifyHistory()
     }
 
-    /// Without `--state-dir` it is the user's own: `$XDG_STATE_HOME`, else `~/.local/state`.
     /// A baseline that may not be looked for is not one that is missing.
     @Test func aStateDirectoryOfSomebodyElseIsSaid() throws {
         let world = try Ordinary.world()
@@ -73,6 +72,7 @@ import Testing
         try world.expect(0, "check")
     }
 
+    /// Without `--state-dir` it is the user's own: `$XDG_STATE_HOME`, else `~/.local/state`.
     @Test func theStateIsKeptInTheUsersHome() throws {
         let world = try Ordinary.world()
         let line = world.launcher + [world.program, "baseline", "create", "--rules", world.text(world.rules)]
