@@ -19,11 +19,7 @@ package final class ReadRate: Sendable {
     package convenience init(bytesPerSecond: UInt64) {
         self.init(
             bytesPerSecond: bytesPerSecond,
-            now: {
-                var time = timespec()
-                unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-                return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-            },
+            now: SystemClock.monotonicTime,
             sleep: { nanoseconds in
                 var time = timespec(
                     tv_sec: Int(nanoseconds / 1_000_000_000),

@@ -120,16 +120,11 @@ package struct ProcessStatus: Hashable, Sendable {
     package private(set) var capabilities: UInt64?
 
     package init(_ bytes: [UInt8]) {
-        for line in lines(bytes) {
-            guard let colon = line.firstIndex(of: UInt8(ascii: ":")),
-                let value = String(validating: line[(colon + 1)...], as: UTF8.self)
-            else { continue }
+        effectiveUID = ProcessOwner(bytes[...]).effectiveUID
+        for line in lines(bytes) where line.starts(with: "CapEff:".utf8) {
+            guard let value = String(validating: line.dropFirst(7), as: UTF8.self) else { continue }
             let fields = value.split { $0 == "\t" || $0 == " " }
-            if line[..<colon].elementsEqual("Uid".utf8), fields.count == 4 {
-                effectiveUID = UInt32(fields[1])
-            } else if line[..<colon].elementsEqual("CapEff".utf8), fields.count == 1 {
-                capabilities = UInt64(fields[0], radix: 16)
-            }
+            if fields.count == 1 { capabilities = UInt64(fields[0], radix: 16) }
         }
     }
 }

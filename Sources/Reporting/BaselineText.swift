@@ -91,14 +91,7 @@ extension AcceptReport {
         let refused = items.filter { $0.refusal != nil }
         page.sentence(verdictLine(accepted.count, refused.count), paint: refused.isEmpty ? .good : .warning)
         page.blank()
-        page.pair("reason", safe(reason))
-        if let baseline {
-            page.pair(
-                "baseline",
-                "\(baseline.generation) of \(baseline.created.utc), \(counted(baseline.entries, "record"))"
-            )
-            page.key(baseline.signedBy)
-        }
+        approval(&page)
         if !refused.isEmpty {
             page.blank()
             page.sentence("REFUSED (\(refused.count))", paint: .bad)
@@ -116,19 +109,23 @@ extension AcceptReport {
         return page.text
     }
 
+    /// Why, and what came of it.
+    private func approval(_ page: inout TextPage) {
+        page.pair("reason", safe(reason))
+        guard let baseline else { return }
+        page.pair(
+            "baseline",
+            "\(baseline.generation) of \(baseline.created.utc), \(counted(baseline.entries, "record"))"
+        )
+        page.key(baseline.signedBy)
+    }
+
     /// The report of `baseline accept --scope`.
     private func text(_ scope: ScopeApproval, _ page: TextPage) -> String {
         var page = page
         page.sentence(verdictLine(scope), paint: baseline != nil || isDryRun ? .good : .warning)
         page.blank()
-        page.pair("reason", safe(reason))
-        if let baseline {
-            page.pair(
-                "baseline",
-                "\(baseline.generation) of \(baseline.created.utc), \(counted(baseline.entries, "record"))"
-            )
-            page.key(baseline.signedBy)
-        }
+        approval(&page)
         names("new rules", scope.rules.new, &page)
         names("changed", scope.changedRules, &page)
         names("rules gone", scope.rules.gone, &page)

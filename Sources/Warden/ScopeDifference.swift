@@ -17,6 +17,7 @@ package struct ScopeDifference: Sendable {
     package let isThere: Bool
     /// The directories that the difference is about; those of all rules where that cannot be told.
     package private(set) var roots: [RawPath]
+    /// Nil where there is no difference: nobody asks then, and taking all globs apart is work.
     private let approved: ApprovedScope?
     private let definition: [ScopeRule]
     private let approvedRules: Set<RuleID>
@@ -28,6 +29,10 @@ package struct ScopeDifference: Sendable {
         roots = rules.roots
         approvedRules = Set(scope.definition?.map(\.id) ?? baseline.rules)
         self.definition = scope.definition ?? []
+        if scope.definition == rules.definition {
+            (approved, isThere) = (nil, false)
+            return
+        }
         guard let definition = scope.definition, let approved = ApprovedScope(definition) else {
             approved = nil
             isThere = scope.rules != rules.digest || scope.homes != rules.homes
@@ -35,22 +40,20 @@ package struct ScopeDifference: Sendable {
             compareHomes(scope.homes, rules.homes)
             return
         }
-        self.approved = approved
-        isThere = definition != rules.definition
-        guard isThere else { return }
+        (self.approved, isThere) = (approved, true)
         compare(definition, rules.definition)
         compareHomes(scope.homes, rules.homes)
     }
 
     /// Decides as the approved rules did; nil where there is no difference, or where the baseline does not keep them.
-    func approvedMatcher() -> Matcher? { isThere ? approved?.matcher() : nil }
+    func approvedMatcher() -> Matcher? { approved?.matcher() }
 
     /// The rule that an index of that matcher stands for.
     func approvedRule(_ index: Int) -> RuleID { definition[index].id }
 
     /// Asks, path by path, whether the approved rules selected it; one asker a thread.
     package func makeQuestion() -> Question {
-        Question(matcher: isThere ? approved?.matcher() : nil, difference: self)
+        Question(matcher: approvedMatcher(), difference: self)
     }
 
     package struct Question: Sendable {
@@ -153,19 +156,31 @@ package struct ScopeDifference: Sendable {
         in history: History,
         at time: Timestamp
     ) throws(HistoryError) -> Bool {
-        let known = try history.openGaps().filter { $0.reason == .scope }
-        let stale = known.filter { gap in
-            guard isThere, let detail = gap.detail, detail.hasPrefix(sentence + ";") else { return true }
-            return hidden > 0 && !detail.contains(words(hidden: hidden))
-        }
-        let opens = isThere && stale.count == known.count
-        guard opens || !stale.isEmpty else { return false }
+        guard needsRow(try history.openGaps(), hidden) else { return false }
         let detail = detail(unbaselined: unbaselined, fallenOut: fallenOut, hidden: hidden)
         let roots = roots
-        try history.write { (transaction) throws(HistoryError) in
+        return try history.write { (transaction) throws(HistoryError) in
+            // Asked again: another process may have closed it meanwhile, by an approval or a check.
+            let open = try transaction.snapshot.openGaps()
+            guard needsRow(open, hidden) else { return false }
+            let known = open.filter { $0.reason == .scope }
+            let stale = known.filter { isStale($0, hidden) }
             for gap in stale { try transaction.closeGap(gap.id, found: 0, at: time) }
-            if opens { _ = try transaction.openGap(.scope, scope: roots, at: time, detail: detail) }
-        }
-        return true
+            if isThere, stale.count == known.count {
+                _ = try transaction.openGap(.scope, scope: roots, at: time, detail: detail)
+            }
+            return true
+        }.result
+    }
+
+    private func needsRow(_ open: [Gap], _ hidden: Int) -> Bool {
+        let known = open.filter { $0.reason == .scope }
+        return known.isEmpty ? isThere : known.contains { isStale($0, hidden) }
+    }
+
+    /// It is about another difference than this one.
+    private func isStale(_ gap: Gap, _ hidden: Int) -> Bool {
+        guard isThere, let detail = gap.detail, detail.hasPrefix(sentence + ";") else { return true }
+        return hidden > 0 && !detail.contains(words(hidden: hidden))
     }
 }

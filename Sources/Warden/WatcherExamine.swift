@@ -318,7 +318,8 @@ extension Watcher {
             }
         )
         try openUnreadable(result.errors)
-        if options.subtree == nil { try settleScope(result) }
+        // Where the rules in force are not those on disk for certain, `check` may know better than this.
+        if options.subtree == nil, blindness == nil, ruleTrouble == nil { try settleScope(result) }
         return try record(result, options)
     }
 
@@ -381,7 +382,10 @@ extension Watcher {
         guard !open.isEmpty else { return }
         let time = setup.clock()
         try setup.history.write { (transaction) throws(HistoryError) in
-            for gap in open { try transaction.closeGap(gap.id, found: found, at: time) }
+            let still = Set(try transaction.snapshot.openGaps().map(\.id))
+            for gap in open where still.contains(gap.id) {
+                try transaction.closeGap(gap.id, found: found, at: time)
+            }
         }
         ring()
     }

@@ -18,15 +18,7 @@ struct BaselineCreate: ParsableCommand {
     var force = false
     @Flag(help: "Refuse where something cannot be read, or where a path exists that should not.")
     var strict = false
-    @Option(help: ArgumentHelp("Threads that read and hash.", valueName: "n"))
-    var jobs: Int?
-    @Option(
-        help: ArgumentHelp(
-            "Read no more than so many bytes a second, such as 50MiB.",
-            valueName: "size"
-        )
-    )
-    var rate: RateArgument?
+    @OptionGroup var reading: ReadingOptions
 
     @Option(
         help: ArgumentHelp(
@@ -151,9 +143,9 @@ struct BaselineCreate: ParsableCommand {
         do {
             walked = try creation.run(
                 into: writer,
-                jobs: jobs ?? processorCount(),
+                jobs: reading.threads,
                 keeping: kept,
-                rate: rate?.limit,
+                rate: reading.limit,
                 progress: meter.progress
             )
         } catch {

@@ -29,15 +29,7 @@ struct CheckCommand: ParsableCommand {
         help: ArgumentHelp("The severity from which on a finding sets an exit bit.", valueName: "severity")
     )
     var failOn: SeverityArgument = SeverityArgument(severity: .low)
-    @Option(help: ArgumentHelp("Threads that read and hash.", valueName: "n"))
-    var jobs: Int?
-    @Option(
-        help: ArgumentHelp(
-            "Read no more than so many bytes a second, such as 50MiB.",
-            valueName: "size"
-        )
-    )
-    var rate: RateArgument?
+    @OptionGroup var reading: ReadingOptions
     @Flag(
         help:
             "Also fail for what was only touched, and for what could not be read when the baseline was made."
@@ -63,9 +55,6 @@ struct CheckCommand: ParsableCommand {
     var trustKey: [ByteArgument] = []
 
     func validate() throws {
-        if let jobs, !(1...256).contains(jobs) {
-            throw ValidationError("--jobs takes a number from 1 to 256")
-        }
         if !trustKey.isEmpty, baseline == nil {
             throw ValidationError("--trust-key is about the file that --baseline names")
         }
@@ -81,8 +70,8 @@ struct CheckCommand: ParsableCommand {
         options.failOn = failOn.severity
         options.isStrict = strict
         options.survey.isQuick = quick
-        options.survey.jobs = jobs ?? processorCount()
-        options.survey.rate = rate?.limit
+        options.survey.jobs = reading.threads
+        options.survey.rate = reading.limit
         options.survey.paths =
             path.isEmpty ? nil : try path.map { try pathGlob($0, option: "--path", in: session.tree) }
         options.survey.rules = rule.isEmpty ? nil : try ruleIDs(rule, rules.set, reader)
@@ -117,18 +106,6 @@ struct CheckCommand: ParsableCommand {
         say(global.format == .json ? report.json.pretty : report.text(TextStyle.terminal), terminator: "\n")
         if report.exit != 0 { throw CommandFailure(Int32(report.exit)) }
     }
-}
-
-/// Bytes a second, as `sweep: {rate: …}` of the configuration writes them.
-struct RateArgument: ExpressibleByArgument {
-    var bytesPerSecond: UInt64
-
-    init?(argument: String) {
-        guard let size = parseSize(argument), size > 0 else { return nil }
-        bytesPerSecond = size
-    }
-
-    var limit: ReadRate { ReadRate(bytesPerSecond: bytesPerSecond) }
 }
 
 struct SeverityArgument: ExpressibleByArgument {

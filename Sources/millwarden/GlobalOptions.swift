@@ -178,9 +178,15 @@ struct Session {
     func openHistoryForReading() throws -> History { try History.open(at: stateDirectory, access: .readOnly) }
 
     /// Before anything else is opened: without a baseline nothing else matters.
+    ///
+    /// - Throws: `CommandFailure` 16 where there is none; 77 or 74 where nobody can tell.
     func requireBaseline() throws {
-        guard PathStatus.isThere(store.path) else {
+        do {
+            _ = try PathStatus.exists(store.path)
+        } catch  where error.isAbsence {
             throw CommandFailure(ExitStatus.noTrustAnchor, BaselineError.missing(store.path).description)
+        } catch {
+            throw CommandFailure(reaching: "look for the baseline", store.path, error, stateDirectory)
         }
     }
 
@@ -217,6 +223,14 @@ enum PathStatus {
 }
 
 extension CommandFailure {
+    /// Something in the state directory cannot be got at.
+    init(reaching what: String, _ file: RawPath, _ error: Errno, _ stateDirectory: RawPath) {
+        self.init(
+            error == .access ? ExitStatus.noPermission : ExitStatus.io,
+            "cannot \(what) \(file): \(error); run as the owner of \(stateDirectory), or name another --state-dir"
+        )
+    }
+
     /// The status for an error that a module threw.
     init(classifying error: any Error) {
         switch error {

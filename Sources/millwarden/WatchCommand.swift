@@ -89,14 +89,16 @@ struct WatchCommand: ParsableCommand {
     /// Only one service a state directory.
     private func takeLock(_ session: Session) throws -> LockFile {
         try session.prepareStateDirectory()
+        let file = session.stateDirectory.appending("watch.lock")
         do {
-            return try LockFile(session.stateDirectory.appending("watch.lock"))
-        } catch {
-            guard error == .again else { throw error }
+            return try LockFile(file)
+        } catch .again {
             throw CommandFailure(
                 ExitStatus.noPermission,
                 "another `millwarden watch` runs on \(session.stateDirectory); stop it, or name another --state-dir"
             )
+        } catch {
+            throw CommandFailure(reaching: "lock", file, error, session.stateDirectory)
         }
     }
 

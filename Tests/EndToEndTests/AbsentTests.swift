@@ -134,12 +134,7 @@ struct AbsentCase: CustomTestStringConvertible, Sendable {
             absent:
               - '\(world.glob(world.path))/deep/a/b/specs'
               - '\(world.glob(world.path))/cross/*-linux-gnu*/bin/**'
-          - id: demo.marks
-            title: Marks
-            reason: New files are expected here.
-            severity: low
-            profile: write-once
-            watch: ['\(world.glob(world.path.appending("marks")))/**']
+        \(world.marksRule)
 
         """
     }

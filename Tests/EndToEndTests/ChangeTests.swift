@@ -175,12 +175,7 @@ import Testing
                 severity: high
                 profile: executable
                 watch: ['\(world.glob(parent.appending("tools")))/**']
-              - id: demo.marks
-                title: Marks
-                reason: New files are expected here.
-                severity: low
-                profile: write-once
-                watch: ['\(world.glob(world.path.appending("marks")))/**']
+            \(world.marksRule)
 
             """
         )

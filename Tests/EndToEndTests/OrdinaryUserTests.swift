@@ -56,6 +56,22 @@ import Testing
         try world.verifyHistory()
     }
 
+    /// A baseline that may not be looked for is not one that is missing.
+    @Test func aStateDirectoryOfSomebodyElseIsSaid() throws {
+        let world = try Ordinary.world()
+        try world.createBaseline()
+        try world.state.setMode(0)
+        // The verify commands have two answers only.
+        for (command, status) in [(["check"], 77), (["watch"], 77), (["baseline", "verify"], 1)] {
+            let result = try world.run(command)
+            #expect(result.status == .exited(Int32(status)), "\(command): \(result)")
+            #expect(result.errorText.contains("run as the owner of"), "\(command): \(result)")
+            #expect(!result.errorText.contains("baseline create"), "\(command): \(result)")
+        }
+        try world.state.setMode(0o700)
+        try world.expect(0, "check")
+    }
+
     /// Without `--state-dir` it is the user's own: `$XDG_STATE_HOME`, else `~/.local/state`.
     @Test func theStateIsKeptInTheUsersHome() throws {
         let world = try Ordinary.world()

@@ -33,12 +33,7 @@ import Testing
                 severity: high
                 profile: \(profile)
                 watch: ['\(world.glob(place))/**']
-              - id: demo.marks
-                title: Marks
-                reason: New files are expected here.
-                severity: low
-                profile: write-once
-                watch: ['\(world.glob(world.path.appending("marks")))/**']
+            \(world.marksRule)
 
             """
         )
@@ -183,12 +178,7 @@ import Testing
                 severity: high
                 profile: directory
                 watch: ['\(world.glob(place))']
-              - id: demo.marks
-                title: Marks
-                reason: New files are expected here.
-                severity: low
-                profile: write-once
-                watch: ['\(world.glob(world.path.appending("marks")))/**']
+            \(world.marksRule)
 
             """
         )

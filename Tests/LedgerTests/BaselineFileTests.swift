@@ -41,20 +41,33 @@ import Testing
         ].sorted { $0.path < $1.path }
     }
 
+    /// What the writer wrote is one record whose name no file can have.
+    private func expectNamelessRecord(
+        _ writer: BaselineWriter,
+        location: SourceLocation = #_sourceLocation
+    ) throws {
+        _ = try writer.finish(someManifest, key: key)
+        let reader = try BaselineReader.open(file, trusting: [key.publicKey])
+        #expect(
+            throws: BaselineError.damaged(file, part: "record 0, whose name no file can have"),
+            sourceLocation: location
+        ) {
+            try reader.verifyRecords()
+        }
+        var cursor = reader.makeCursor()
+        let view = try #require(try cursor.next(), sourceLocation: location)
+        #expect(throws: BaselineError.self, "no command gets to see it", sourceLocation: location) {
+            try view.decode()
+        }
+    }
+
     @Test(arguments: ["/usr/../etc", "/usr/.", "usr", "/usr//bin", "/usr/bin/"])
     func aDirectoryThatLeadsElsewhereIsDamage(directory: String) throws {
         let writer = try BaselineWriter(to: file, rules: someRules)
         var run = EncodedRun(directory: RawPath(directory))
         run.append(record("/x/cc"), ruleIndex: 0)
         try writer.append(run)
-        _ = try writer.finish(someManifest, key: key)
-        let reader = try BaselineReader.open(file, trusting: [key.publicKey])
-        #expect(throws: BaselineError.damaged(file, part: "record 0, whose name no file can have")) {
-            try reader.verifyRecords()
-        }
-        var cursor = reader.makeCursor()
-        let view = try #require(try cursor.next())
-        #expect(throws: BaselineError.self, "no command gets to see it") { try view.decode() }
+        try expectNamelessRecord(writer)
     }
 
     @Test(arguments: [".", "..", "a/b", "a\0b", ""])
@@ -70,14 +83,7 @@ import Testing
             to: &encoded
         )
         try writer.append(EncodedRun(directory: "/usr/bin", bytes: encoded, count: 1))
-        _ = try writer.finish(someManifest, key: key)
-        let reader = try BaselineReader.open(file, trusting: [key.publicKey])
-        #expect(throws: BaselineError.damaged(file, part: "record 0, whose name no file can have")) {
-            try reader.verifyRecords()
-        }
-        var cursor = reader.makeCursor()
-        let view = try #require(try cursor.next())
-        #expect(throws: BaselineError.self, "no command gets to see it") { try view.decode() }
+        try expectNamelessRecord(writer)
     }
 
     @Test func whatIsWrittenReadsBack() throws {

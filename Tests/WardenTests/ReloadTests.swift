@@ -48,7 +48,8 @@ struct ReloadTests {
         #expect(told.contains(bench.path("bin/cc")), "approving the scope approves no change")
     }
 
-    @Test func aChangeBetweenTheApprovalAndItsTakeoverIsTold() throws {
+    /// A reload took up a rule over `outside`, whose one file nobody has approved yet.
+    private func benchBeforeApproval() throws -> WatchBench {
         let bench = try WatchBench()
         try bench.scope.write("outside/one", "1")
         try bench.write([
@@ -56,6 +57,11 @@ struct ReloadTests {
         ])
         try bench.reload()
         _ = try bench.told()
+        return bench
+    }
+
+    @Test func aChangeBetweenTheApprovalAndItsTakeoverIsTold() throws {
+        let bench = try benchBeforeApproval()
         try bench.accept()
         // The service has not taken it over yet.
         try bench.scope.write("outside/one", "evil")
@@ -64,13 +70,7 @@ struct ReloadTests {
     }
 
     @Test func whatWasWrittenBeforeTheApprovalIsNoChangeOfWhatWasApproved() throws {
-        let bench = try WatchBench()
-        try bench.scope.write("outside/one", "1")
-        try bench.write([
-            bench.rule("t.program", watch: ["bin/**"]), bench.rule("t.more", watch: ["outside/**"]),
-        ])
-        try bench.reload()
-        _ = try bench.told()
+        let bench = try benchBeforeApproval()
         try bench.scope.write("outside/one", "2")
         // Its event was read, and it was not examined yet when the approval comes.
         try bench.step()
@@ -110,6 +110,42 @@ struct ReloadTests {
         try bench.settle()
         #expect(try bench.told().contains("added bin/lib/implant.so"))
         #expect(try bench.history.openGaps() == [])
+    }
+
+    /// Approvals and checks write the same history at the same time: whoever comes second finds the gap closed.
+    @Test func twoProcessesMaySettleTheGapAtOnce() throws {
+        let bench = try WatchBench()
+        let other = try ruleSet(
+            [bench.rule("t.program", watch: ["bin/**"]), bench.rule("t.more", watch: ["outside/**"])],
+            tree: bench.tree
+        )
+        let baseline = try bench.openBaseline()
+        let differing = ScopeDifference(baseline: baseline, rules: other)
+        let agreeing = ScopeDifference(baseline: baseline, rules: bench.rules)
+        let path = bench.state.path
+        let threads = try (0..<2).map { _ in
+            try OSThread(name: "settle") {
+                for turn in 0..<100 {
+                    let difference = turn.isMultiple(of: 2) ? differing : agreeing
+                    do {
+                        let history = try History.open(at: path, access: .readWrite)
+                        for _ in 0..<2 {
+                            try difference.settleGap(
+                                unbaselined: 1,
+                                fallenOut: 0,
+                                hidden: 0,
+                                in: history,
+                                at: SystemClock.now()
+                            )
+                        }
+                    } catch {
+                        Issue.record("\(error)")
+                    }
+                }
+            }
+        }
+        for thread in threads { thread.join() }
+        #expect(try bench.history.openGaps().count <= 1)
     }
 
     @Test func aWeakerProfileOnTheSamePathsIsAGapAsWell() throws {

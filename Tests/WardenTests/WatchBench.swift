@@ -232,6 +232,10 @@ final class WatchBench {
         )
     }
 
+    func openBaseline() throws -> BaselineReader {
+        try store.open(history: history, trusting: [key.publicKey]).reader
+    }
+
     /// SIGHUP.
     func reload() throws {
         watcher.wantsReload = true

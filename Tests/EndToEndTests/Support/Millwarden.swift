@@ -82,12 +82,7 @@ final class Millwarden {
             severity: medium
             profile: configuration
             watch: ['\(glob(settings))/**']
-          - id: demo.marks
-            title: Marks
-            reason: New files are expected here.
-            severity: low
-            profile: write-once
-            watch: ['\(glob(path.appending("marks")))/**']
+        \(marksRule)
 
         """
     }
@@ -114,6 +109,18 @@ final class Millwarden {
     }
 
     func run(_ arguments: String...) throws -> ProcessResult { try run(arguments) }
+
+    /// The rule behind `mark`, for packs that tests write themselves.
+    var marksRule: String {
+        """
+          - id: demo.marks
+            title: Marks
+            reason: New files are expected here.
+            severity: low
+            profile: write-once
+            watch: ['\(glob(path.appending("marks")))/**']
+        """
+    }
 
     /// The whole command line, with the options that every subcommand takes.
     func command(_ arguments: [String]) -> [String] { launcher + [program] + arguments + globalOptions }
