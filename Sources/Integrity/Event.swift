@@ -9,6 +9,7 @@ package enum Event: Hashable, Sendable {
     case reload(StartEvent)
     case check(CheckEvent)
     case baseline(BaselineEvent)
+    case authorization(AuthorizationEvent)
     /// The monitor itself was interfered with, or could not do its work: one sentence and the paths concerned.
     case selfProtection(SelfEvent)
 
@@ -23,6 +24,7 @@ package enum Event: Hashable, Sendable {
         case .reload: "reload"
         case .check: "check"
         case .baseline: "baseline"
+        case .authorization: "authorization"
         case .selfProtection: "self"
         }
     }

@@ -167,6 +167,9 @@ extension Finding {
         object.append("verdict", .string(verdict.name))
         object.append("authorization", .optional(authorization))
         object.append("explained_by", .optional(explainedBy))
+        // Only where they apply: rows of before keep their bytes.
+        if let contradictedBy { object.append("contradicted_by", .string(contradictedBy)) }
+        if !vouchedBy.isEmpty { object.append("vouched_by", .array(vouchedBy.map(\.json))) }
         object.append("resolved", .optional(resolved?.description))
         object.append("actor", actor?.json ?? .null)
         if let gap { object.append("gap", .int(gap)) }
@@ -199,6 +202,8 @@ extension Finding {
         tags = (object["tags"]?.elements ?? []).compactMap(\.text)
         authorization = object["authorization"]?.text
         explainedBy = object["explained_by"]?.text
+        contradictedBy = object["contradicted_by"]?.text
+        vouchedBy = (object["vouched_by"]?.elements ?? []).compactMap(Vouch.init(json:))
         resolved = object["resolved"]?.time
         actor = object["actor"].flatMap(Actor.init(json:))
         gap = object["gap"]?.integer
@@ -331,6 +336,7 @@ extension Event {
                 counts.append("outgoing", .int(Int64(scope.outgoing)))
                 object.append("scope", .object(counts))
             }
+        case .authorization(let event): return event.members
         case .selfProtection(let event):
             object.append("message", .string(event.message))
             object.append(list: event.paths.map(\.bytes), as: "paths")
@@ -350,6 +356,7 @@ extension Event {
             case "stop": StopEvent(members: object).map(Event.stop)
             case "check": CheckEvent(members: object).map(Event.check)
             case "baseline": BaselineEvent(members: object).map(Event.baseline)
+            case "authorization": AuthorizationEvent(members: object).map(Event.authorization)
             case "self": SelfEvent(members: object).map(Event.selfProtection)
             default: nil
             }

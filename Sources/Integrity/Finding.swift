@@ -56,6 +56,10 @@ package struct Finding: Hashable, Sendable {
     package var verdict: Verdict
     package var authorization: String?
     package var explainedBy: String?
+    /// A record that should know the path and says something else.
+    package var contradictedBy: String?
+    /// Records that agree with what stands there.
+    package var vouchedBy: [Vouch] = []
     /// When the change was undone; nil while it stands.
     package var resolved: Timestamp?
     package var actor: Actor?

@@ -40,16 +40,65 @@ package struct Evidence: Hashable, Sendable {
     package var authorizations: [Authorization]
     /// A record that explains the change without being strong enough to authorize it.
     package var explanation: String?
+    /// A record that should know the path and says something else than what stands there: worse than no record.
+    package var contradiction: String?
+    /// Records that agree with what stands there; they authorize nothing.
+    package var vouches: [Vouch]
     /// The gap the change fell into, where nobody saw it happen.
     package var gap: Int64?
 
-    package init(authorizations: [Authorization] = [], explanation: String? = nil, gap: Int64? = nil) {
+    package init(
+        authorizations: [Authorization] = [],
+        explanation: String? = nil,
+        contradiction: String? = nil,
+        vouches: [Vouch] = [],
+        gap: Int64? = nil
+    ) {
         self.authorizations = authorizations
         self.explanation = explanation
+        self.contradiction = contradiction
+        self.vouches = vouches
         self.gap = gap
     }
 
     package static let none = Evidence()
+
+    /// Adds what another witness says; of two explanations, contradictions or gaps the first one stays.
+    package mutating func add(_ other: Evidence) {
+        authorizations += other.authorizations
+        explanation = explanation ?? other.explanation
+        contradiction = contradiction ?? other.contradiction
+        vouches += other.vouches
+        gap = gap ?? other.gap
+    }
+}
+
+/// A record of a package manager or build tool that agrees with the content of a path.
+package struct Vouch: Hashable, Sendable {
+    /// How much it is worth.
+    package enum Grade: String, Hashable, Sendable, CaseIterable {
+        /// A chain of signatures up to a key.
+        case signed = "S"
+        /// A strong digest of the file, unsigned on this host.
+        case file = "A"
+        /// A strong digest of the archive it came from.
+        case archive = "B"
+        /// A weak digest, or the bare name.
+        case weak = "D"
+    }
+
+    /// `dpkg`, `pip`, `cargo`, `go`, `npm`, `nuget`, `git`.
+    package var source: String
+    package var package: String
+    package var version: String?
+    package var grade: Grade
+
+    package init(source: String, package: String, version: String? = nil, grade: Grade) {
+        self.source = source
+        self.package = package
+        self.version = version
+        self.grade = grade
+    }
 }
 
 package struct Judgement: Hashable, Sendable {
@@ -58,12 +107,15 @@ package struct Judgement: Hashable, Sendable {
     /// The one authorization that covers every counted attribute.
     package var authorization: String?
     package var explainedBy: String?
+    /// Set where a record disagrees with what stands there, and nobody authorized it.
+    package var contradictedBy: String?
 }
 
 /// Says whether a change was wanted, and how bad it is if it was not.
 ///
 /// A pure function: the one judgement of the program. Where several authorizations cover the change, the first given
-/// is named.
+/// is named. What a weaker record explains is one step less severe; what a record contradicts is one step more, whatever
+/// else explains it.
 package func judge(_ change: Change, severity: Severity, profile: Profile, evidence: Evidence = .none)
     -> Judgement
 {
@@ -83,12 +135,17 @@ package func judge(_ change: Change, severity: Severity, profile: Profile, evide
         )
     }
     var lowered = severity
-    if evidence.explanation != nil { lowered = lowered.lowered }
+    if evidence.contradiction != nil {
+        lowered = lowered.raised
+    } else if evidence.explanation != nil {
+        lowered = lowered.lowered
+    }
     if change.kind == .transient && evidence.gap != nil { lowered = lowered.lowered }
     return Judgement(
         verdict: .unauthorized,
         severity: lowered,
         authorization: nil,
-        explainedBy: evidence.explanation
+        explainedBy: evidence.explanation,
+        contradictedBy: evidence.contradiction
     )
 }

@@ -22,6 +22,9 @@ package enum Severity: UInt8, Hashable, Sendable, Comparable, CaseIterable {
     /// One step down, `low` at the least.
     package var lowered: Severity { Severity(rawValue: rawValue - 1) ?? .low }
 
+    /// One step up, `critical` at the most.
+    package var raised: Severity { Severity(rawValue: rawValue + 1) ?? .critical }
+
     /// The syslog priority of an unauthorized change: critical 2, high 3, medium 4, low 5 (syslog(3)).
     package var priority: Int { 6 - Int(rawValue) }
 }

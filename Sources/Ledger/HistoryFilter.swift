@@ -65,7 +65,7 @@ extension Event {
         case .resolved(let resolution): [resolution.path]
         case .gapOpened(let gap), .gapClosed(let gap): gap.scope
         case .selfProtection(let event): event.paths
-        case .start, .stop, .reload, .check, .baseline: []
+        case .start, .stop, .reload, .check, .baseline, .authorization: []
         }
     }
 }

@@ -48,6 +48,9 @@ package func cefLine(for entry: Entry, from source: ExportSource) -> String {
         fields.add("outcome", baseline.action.rawValue)
         fields.add(number: 1, "generation", baseline.baseline.generation)
         fields.add(number: 2, "paths", Int64(baseline.paths))
+    case .authorization(let authorization):
+        fields.add("outcome", authorization.action.rawValue)
+        fields.add("reason", authorization.reason)
     case .selfProtection(let event):
         if let path = event.paths.first { fields.add(path: path) }
     }
@@ -70,6 +73,7 @@ private func cefName(_ event: Event) -> String {
     case .reload: "service reloaded"
     case .check(let check): check.exit == 0 ? "check intact" : "check not clean"
     case .baseline(let baseline): "baseline \(baseline.action.rawValue)"
+    case .authorization(let authorization): "authorization \(authorization.action.rawValue)"
     case .selfProtection: "self-protection"
     }
 }
@@ -143,7 +147,7 @@ private struct CEFExtension {
             add("cs6", plain: attributes.joined(separator: ","))
             add("cs6Label", "attributes")
         }
-        add("reason", finding.authorization ?? finding.explainedBy)
+        add("reason", finding.authorization ?? finding.contradictedBy ?? finding.explainedBy)
         add(number: 1, "gap", finding.gap)
         add("oldFilePath", bytes: finding.from?.bytes)
         if let after = finding.after {

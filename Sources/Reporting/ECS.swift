@@ -51,6 +51,12 @@ package func ecsDocument(for entry: Entry, from source: ExportSource) -> JSON {
         fields.add("event.reason", baseline.reason)
         fields.add("user.id", String(baseline.uid))
         fields.add("related.user", list: [String(baseline.uid)])
+    case .authorization(let authorization):
+        fields.add("event.reason", authorization.reason)
+        if let requester = authorization.requester {
+            fields.add("user.id", String(requester.uid))
+            fields.add("related.user", list: [String(requester.uid)])
+        }
     case .selfProtection(let event):
         if let path = event.paths.first { fields.add(ecsPath: path) }
     }
@@ -78,6 +84,9 @@ private struct ECSKind {
             case .accepted, .imported: types = ["change"]
             case .intended, .abandoned: types = ["info"]
             }
+        case .authorization(let authorization):
+            category = "configuration"
+            types = authorization.action == .refused ? ["info"] : ["change"]
         case .selfProtection: (category, types) = ("intrusion_detection", ["info"])
         }
     }

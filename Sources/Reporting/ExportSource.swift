@@ -26,6 +26,7 @@ func exportAction(for event: Event) -> String {
     case .reload: "service-reloaded"
     case .check: "check-finished"
     case .baseline(let baseline): "baseline-" + baseline.action.rawValue
+    case .authorization(let authorization): "authorization-" + authorization.action.rawValue
     case .selfProtection: "self-protection"
     }
 }
@@ -37,7 +38,7 @@ func isAlert(_ event: Event) -> Bool {
     case .change(let finding): finding.verdict == .unauthorized
     case .gapOpened, .selfProtection: true
     case .check(let check): check.exit != 0
-    case .resolved, .gapClosed, .start, .stop, .reload, .baseline: false
+    case .resolved, .gapClosed, .start, .stop, .reload, .baseline, .authorization: false
     }
 }
 

@@ -47,6 +47,9 @@ private struct HistoryRow {
             verdict = baseline.action.rawValue
             rest =
                 "baseline \(baseline.baseline.generation)" + (baseline.reason.map { ": \(safe($0))" } ?? "")
+        case .authorization(let authorization):
+            verdict = authorization.action.rawValue
+            rest = message(for: authorization)
         case .selfProtection(let event): rest = safe(event.message)
         }
     }

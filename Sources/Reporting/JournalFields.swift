@@ -53,6 +53,8 @@ package func journalFields(for entry: Entry, stateDirectory: RawPath? = nil) -> 
         fields.add("MILLWARDEN_GENERATION", String(check.generation))
     case .baseline(let baseline):
         fields.add("MILLWARDEN_GENERATION", String(baseline.baseline.generation))
+    case .authorization(let authorization):
+        if !authorization.id.isEmpty { fields.add("MILLWARDEN_AUTHORIZATION", authorization.id) }
     case .selfProtection(let event):
         fields.add(paths: event.paths)
     }
@@ -75,6 +77,7 @@ package func messageID(for entry: Entry) -> String {
     case .reload: "c2a1702c67e14ff5b440db74b9b063b2"
     case .check: "5fa914cf1f5d425a9f49cee751e93a49"
     case .baseline: "83db1a80c41f41ed9a2f571d0b674960"
+    case .authorization: "0cf953057b1f42c5bbfef70c6586e437"
     case .selfProtection: "8a6bd801bb284752b9cb5c4bed076042"
     }
 }
@@ -91,6 +94,7 @@ package func priority(for entry: Entry) -> Int {
     case .check(let check): check.worst?.priority ?? 6
     case .baseline(let baseline):
         baseline.action == .intended || baseline.action == .abandoned ? 6 : 5
+    case .authorization: 5
     case .selfProtection: 2
     }
 }
@@ -138,6 +142,14 @@ private struct FieldList {
         add("MILLWARDEN_COPY", finding.evidence?.copy?.description)
         add("MILLWARDEN_GAP_ID", finding.gap.map { String($0) })
         add("MILLWARDEN_AUTHORIZATION", finding.authorization)
+        add("MILLWARDEN_EXPLAINED_BY", finding.explainedBy)
+        add("MILLWARDEN_CONTRADICTED_BY", finding.contradictedBy)
+        add(
+            "MILLWARDEN_VOUCHED_BY",
+            list: finding.vouchedBy.map {
+                "\($0.source):\($0.package):\($0.grade.rawValue)".replacing(",", with: #"\x2c"#)
+            }
+        )
     }
 
     mutating func add(_ actor: Actor) {

@@ -93,6 +93,9 @@ package struct JournalRow: Hashable, Sendable {
         ("MILLWARDEN_RESOLVES", "resolves", true), ("MILLWARDEN_GAP_ID", "gap_id", true),
         ("MILLWARDEN_GAP_STATE", "gap_state", false), ("MILLWARDEN_GAP_REASON", "gap_reason", false),
         ("MILLWARDEN_BUILD", "build", false), ("MILLWARDEN_AUTHORIZATION", "authorization", false),
+        ("MILLWARDEN_EXPLAINED_BY", "explained_by", false),
+        ("MILLWARDEN_CONTRADICTED_BY", "contradicted_by", false),
+        ("MILLWARDEN_VOUCHED_BY", "vouched_by", false),
         ("MILLWARDEN_GENERATION", "generation", true),
     ]
 

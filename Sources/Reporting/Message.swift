@@ -20,6 +20,7 @@ package func message(for entry: Entry) -> String {
             + "against baseline \(start.generation)"
     case .check(let check): message(for: check)
     case .baseline(let baseline): message(for: baseline)
+    case .authorization(let authorization): message(for: authorization)
     case .selfProtection(let event):
         "self-protection: \(safe(event.message))" + (event.paths.isEmpty ? "" : ": " + pathList(event.paths))
     }
@@ -148,4 +149,18 @@ private func message(for event: BaselineEvent) -> String {
 func hostText(_ origin: BaselineOrigin) -> String {
     let machine = origin.machineID.isEmpty ? "no machine id" : "machine \(safe(origin.machineID))"
     return origin.host.isEmpty ? "a host without a name (\(machine))" : "\(safe(origin.host)) (\(machine))"
+}
+
+/// Who said what may change, until when, and why.
+func message(for event: AuthorizationEvent) -> String {
+    var text = event.kind == .key ? "key" : "authorization"
+    text += " \(event.action == .usedUp ? "used up" : event.action.rawValue)"
+    if !event.id.isEmpty { text += ": \(safe(event.id))" }
+    if let until = event.until, event.action == .opened { text += " until \(until)" }
+    if let requester = event.requester {
+        text += " by uid \(requester.uid)"
+        if let user = requester.sudoUser { text += " (sudo by \(safe(user)))" }
+        if let login = requester.loginuid, login != requester.uid { text += ", logged in as \(login)" }
+    }
+    return text + ": \(safe(event.reason))"
 }

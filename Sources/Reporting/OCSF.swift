@@ -65,6 +65,12 @@ private struct OCSFClass {
             case .accepted, .imported: self = .entity((3, "Update"))
             case .intended, .abandoned: self = .entity((99, "Baseline \(baseline.action.rawValue)"))
             }
+        case .authorization(let authorization):
+            switch authorization.action {
+            case .opened: self = .entity((1, "Create"))
+            case .closed, .usedUp: self = .entity((4, "Delete"))
+            case .refused: self = .entity((99, "Authorization refused"))
+            }
         }
     }
 }
@@ -116,6 +122,7 @@ private struct OCSFEvent {
         case .start, .stop, .reload: addApplication()
         case .check(let check): addScan(check)
         case .baseline(let baseline): addEntity(baseline)
+        case .authorization(let authorization): addEntity(authorization)
         }
         var own = JSONObject()
         own.append("millwarden", entry.ownFields)
@@ -286,6 +293,18 @@ private struct OCSFEvent {
         fields.add("entity.uid", baseline.baseline.root.description)
         fields.add("entity.version", String(baseline.baseline.generation))
         fields.add("actor.user", user(baseline.uid))
+    }
+
+    private mutating func addEntity(_ authorization: AuthorizationEvent) {
+        let isGranted = authorization.action != .refused
+        fields.add("status_id", isGranted ? 1 : 2)
+        fields.add("status", isGranted ? "Success" : "Failure")
+        fields.add("comment", authorization.reason)
+        fields.add("entity.name", "authorization")
+        fields.add("entity.type", "Authorization")
+        fields.add("entity.type_id", 99)
+        fields.add("entity.uid", authorization.id.isEmpty ? "row:\(entry.seq)" : authorization.id)
+        fields.add("actor.user", user(authorization.requester?.uid ?? 0))
     }
 
     // MARK: Objects

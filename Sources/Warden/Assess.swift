@@ -70,6 +70,8 @@ package func assess(_ subject: Subject, evidence: Evidence = .none) -> Finding? 
     finding.tags = subject.rule.tags
     finding.authorization = judgement.authorization
     finding.explainedBy = judgement.explainedBy
+    finding.contradictedBy = judgement.contradictedBy
+    finding.vouchedBy = evidence.vouches
     finding.gap = evidence.gap
     return finding
 }

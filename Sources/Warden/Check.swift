@@ -34,11 +34,19 @@ package struct Check<Tree: FileTree> {
         baseline: BaselineReader,
         isAnchorMissing: Bool,
         room: EvidenceRoom = .none,
+        witnesses: Witnesses = .none,
         history: History?,
         host: HostIdentity,
         clock: @escaping @Sendable () -> Timestamp
     ) {
-        self.survey = Survey(tree: tree, rules: rules, baseline: baseline, room: room, clock: clock)
+        self.survey = Survey(
+            tree: tree,
+            rules: rules,
+            baseline: baseline,
+            room: room,
+            witnesses: witnesses,
+            clock: clock
+        )
         self.rules = rules
         self.baseline = baseline
         self.isAnchorMissing = isAnchorMissing
@@ -141,6 +149,8 @@ package struct Check<Tree: FileTree> {
                 finding.verdict = row.verdict
                 finding.authorization = row.authorization
                 finding.explainedBy = row.explainedBy
+                finding.contradictedBy = row.contradictedBy
+                finding.vouchedBy = row.vouchedBy
             }
             findings[finding.path] = finding
         }

@@ -101,6 +101,7 @@ package struct Survey<Tree: FileTree>: Sendable {
     let rules: RuleSet
     let baseline: BaselineReader
     let room: EvidenceRoom
+    let witnesses: Witnesses
     let clock: @Sendable () -> Timestamp
 
     package init(
@@ -108,8 +109,10 @@ package struct Survey<Tree: FileTree>: Sendable {
         rules: RuleSet,
         baseline: BaselineReader,
         room: EvidenceRoom = .none,
+        witnesses: Witnesses = .none,
         clock: @escaping @Sendable () -> Timestamp
     ) {
+        self.witnesses = witnesses
         self.tree = tree
         self.rules = rules
         self.baseline = baseline
@@ -249,7 +252,7 @@ package struct Survey<Tree: FileTree>: Sendable {
                 via: difference.recorded?.via
             )
             subject.isContinuation = difference.isContinuation
-            guard var finding = assess(subject) else { continue }
+            guard var finding = assess(subject, asking: witnesses, .walk).finding else { continue }
             rules.noteAbsence(&finding)
             finding.evidence = difference.evidence
             let state = difference.observation.attributes.map {

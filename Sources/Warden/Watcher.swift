@@ -45,6 +45,8 @@ package struct WatchSetup: Sendable {
     package var timing = Settle.Timing()
     /// Who wrote; nil where the kernel does not tell.
     package var writers: WriterSource?
+    /// Who may know why a path changed.
+    package var witnesses = Witnesses.none
     /// Reads configuration and rules anew, given the packs of the baseline in force: a pack once on stays on.
     package var configure: (@Sendable ([String]) throws -> WatchConfiguration)?
 
@@ -148,6 +150,11 @@ package final class Watcher<Tree: FileTree> {
     /// Outcomes that could not be written, because the history does not take them: the paths to be examined again.
     var retryAt: Int64?
     var retries: [Settled] = []
+    /// Paths that a witness wants to be asked about again, and when.
+    var awaited: [Settled] = []
+    var awaitAt: Int64?
+    /// The service ends: what is not answered now is told without an answer.
+    var isEnding = false
     /// How many paths waited for the history, where that is still to be told.
     var delayed: Int?
 
@@ -224,6 +231,7 @@ package final class Watcher<Tree: FileTree> {
             unexamined = []
             try examine(paths.map { Settled(path: $0, touches: .none, isOpen: false, wasHeld: true) })
         }
+        if let awaitAt, awaitAt <= now { try examineAwaited() }
         let due = settle.take(at: now)
         try examine(due.paths)
         for directory in due.directories {
@@ -252,13 +260,15 @@ package final class Watcher<Tree: FileTree> {
 
     /// The next moment at which something is due without an event.
     private func nextMoment() -> Int64? {
-        [settle.nextDue, pulse.next, retryAt].compactMap { $0 }.min()
+        [settle.nextDue, pulse.next, retryAt, awaitAt].compactMap { $0 }.min()
     }
 
     func stop(_ signal: String) throws {
         manager.stopping()
         reader.stop()
         takeEvents()
+        isEnding = true
+        try examineAwaited()
         // Twice: what equals the baseline is put back once, to be told with what follows.
         for _ in 0..<2 { try examine(settle.take(at: setup.bootClock(), all: true).paths) }
         if retryAt != nil { try retry(setup.bootClock()) }
@@ -312,6 +322,13 @@ package final class Watcher<Tree: FileTree> {
         board.noteTrouble("the history does not take rows: \(error)")
     }
 
+    private func examineAwaited() throws {
+        awaitAt = nil
+        let waiting = awaited
+        awaited = []
+        try examine(waiting)
+    }
+
     private func retry(_ now: Int64) throws {
         retryAt = nil
         let waiting = retries
@@ -342,6 +359,9 @@ package final class Watcher<Tree: FileTree> {
 
 /// Nanoseconds until the history is asked again.
 private let retryInterval: Int64 = 1_000_000_000
+
+/// Nanoseconds until a witness is asked again.
+let awaitInterval: Int64 = 100_000_000
 
 /// Which renames wait for their other half.
 struct RenamePairs {

@@ -90,7 +90,13 @@ extension Watcher {
             from: origin?.path
         )
         subject.isContinuation = compared.isContinuation
-        var finding = assess(subject)
+        let assessed = assess(subject, asking: setup.witnesses, .event)
+        var finding = assessed.finding
+        if assessed.isPending, !isEnding {
+            awaited.append(settled)
+            awaitAt = awaitAt ?? setup.bootClock() + awaitInterval
+            return nil
+        }
         if let change = finding?.change, change.canBeRotation, finding?.verdict == .unauthorized,
             try isRotation(settled, rule, grown?.attributes ?? recorded?.state.attributes, examined)
         {
@@ -306,7 +312,14 @@ extension Watcher {
     /// Returns how many changes were new.
     func survey(_ options: SurveyOptions) throws -> Int {
         let inotify = inotify
-        let survey = Survey(tree: tree, rules: rules, baseline: baseline, room: room, clock: setup.clock)
+        let survey = Survey(
+            tree: tree,
+            rules: rules,
+            baseline: baseline,
+            room: room,
+            witnesses: setup.witnesses,
+            clock: setup.clock
+        )
         let watcher = Unchecked(self)
         manager.extend(microseconds: 60_000_000)
         var options = options

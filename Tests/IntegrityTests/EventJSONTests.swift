@@ -21,6 +21,8 @@ struct EventJSONTests {
         finding.tags = ["attack.t1554"]
         finding.authorization = "w-1"
         finding.explainedBy = "dpkg"
+        finding.contradictedBy = Bool.random(using: &random) ? "dpkg: other bytes" : nil
+        finding.vouchedBy = [Vouch(source: "git", package: "p", version: nil, grade: .weak)]
         finding.resolved = random.time(wholeMicroseconds: true)
         var actor = Actor()
         (actor.pid, actor.uid, actor.loginuid, actor.others) = (1, 0, nil, 3)
@@ -139,6 +141,20 @@ struct EventJSONTests {
             events.append(.gapOpened(gap))
             (gap.closed, gap.found, gap.detail) = (random.time(wholeMicroseconds: true), 0, "d")
             events.append(.gapClosed(gap))
+        }
+        for (action, kind) in zip(
+            AuthorizationEvent.Action.allCases,
+            AuthorizationEvent.Kind.allCases
+        ) {
+            var event = AuthorizationEvent(action: action, kind: kind, id: "window:1", reason: "r")
+            events.append(.authorization(event))
+            event.requester = Requester(pid: 1, uid: 0, loginuid: 1_000, sudoUser: "ann")
+            (event.rules, event.paths) = (["a.b"], [[0x2F, 0xFF], Array("/usr/**".utf8)])
+            event.from = random.time(wholeMicroseconds: true)
+            event.until = random.time(wholeMicroseconds: true)
+            (event.bootID, event.bootFrom, event.bootUntil) = ("b", 1, .max)
+            (event.digest, event.serial, event.keys) = (random.digest(), 7, ["ed25519:00"])
+            events.append(.authorization(event))
         }
         for event in events { #expect(try roundTrip(event) == event, "\(random)") }
     }

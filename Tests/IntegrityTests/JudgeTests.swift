@@ -48,6 +48,39 @@ struct JudgeTests {
         )
     }
 
+    /// A record that disagrees is worse than none, whatever else explains the change; an authorization outranks it.
+    @Test func aContradictionRaisesByOneStep() {
+        for (given, raised) in [
+            (Severity.critical, Severity.critical), (.high, .critical), (.medium, .high), (.low, .medium),
+        ] {
+            for explanation in [nil, "dpkg: md5sums of gcc-12"] {
+                let evidence = Evidence(
+                    explanation: explanation,
+                    contradiction: "dpkg: gcc-12 has other bytes"
+                )
+                let judgement = judge(content, severity: given, profile: .executable, evidence: evidence)
+                #expect(judgement.verdict == .unauthorized && judgement.severity == raised)
+                #expect(judgement.contradictedBy == "dpkg: gcc-12 has other bytes")
+            }
+        }
+        let evidence = Evidence(authorizations: [Authorization(id: "w")], contradiction: "c")
+        let judgement = judge(content, severity: .low, profile: .executable, evidence: evidence)
+        #expect(judgement.verdict == .authorized && judgement.severity == .low)
+        #expect(judgement.contradictedBy == nil)
+    }
+
+    @Test func witnessesAddUp() {
+        let vouch = Vouch(source: "pip", package: "requests", version: "2", grade: .file)
+        var evidence = Evidence(explanation: "first")
+        evidence.add(
+            Evidence(authorizations: [Authorization(id: "a")], explanation: "second", vouches: [vouch])
+        )
+        evidence.add(Evidence(authorizations: [Authorization(id: "b")], contradiction: "no", gap: 3))
+        #expect(evidence.authorizations.map(\.id) == ["a", "b"])
+        #expect(evidence.explanation == "first" && evidence.contradiction == "no")
+        #expect(evidence.vouches == [vouch] && evidence.gap == 3)
+    }
+
     @Test func anExplanationLowersByOneStep() {
         let evidence = Evidence(explanation: "dpkg")
         for (given, lowered) in [
