@@ -30,6 +30,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -48,6 +49,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/timerfd.h>
 #include <sys/timex.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -287,5 +289,14 @@ static inline int mw_accept(int descriptor) { return accept4(descriptor, NULL, N
 
 // fcntl(2) is variadic.
 static inline int mw_fcntl(int descriptor, int command, int argument) { return fcntl(descriptor, command, argument); }
+
+// ioprio_set(2) has no wrapper in the C library: the calling thread, IOPRIO_CLASS_IDLE.
+static inline int mw_ioprio_idle(void) { return (int)syscall(SYS_ioprio_set, 1, 0, 3 << 13); }
+
+// sched(7): the calling thread, which is what pid 0 means on Linux.
+static inline int mw_sched_idle(void) {
+    struct sched_param parameters = {0};
+    return sched_setscheduler(0, SCHED_IDLE, &parameters);
+}
 
 #endif

@@ -16,6 +16,7 @@ package struct Errno: Error, Hashable, Sendable {
     package static let permission = Errno(EPERM)
     package static let noEntry = Errno(ENOENT)
     package static let io = Errno(EIO)
+    package static let cancelled = Errno(ECANCELED)
     package static let interrupted = Errno(EINTR)
     package static let again = Errno(EAGAIN)
     package static let access = Errno(EACCES)

@@ -9,16 +9,20 @@ package final class ReadRate: Sendable {
     private let bytesPerSecond: UInt64
     private let now: @Sendable () -> UInt64
     private let sleep: @Sendable (UInt64) -> Void
-    /// The moment up to which the budget is spent, in nanoseconds.
-    private let booked = Mutex<UInt64>(0)
+    /// Asked about once a second how long to stand still first, in nanoseconds.
+    private let brake: (@Sendable () -> UInt64)?
+    /// The moment up to which the budget is spent, and the one to ask the brake again, in nanoseconds.
+    private let booked = Mutex<(until: UInt64, brake: UInt64)>((0, 0))
 
     /// Nanoseconds.
     static let shortestSleep: UInt64 = 5_000_000
+    private static let brakeInterval: UInt64 = 1_000_000_000
 
     /// `bytesPerSecond` is more than 0.
-    package convenience init(bytesPerSecond: UInt64) {
+    package convenience init(bytesPerSecond: UInt64, brake: (@Sendable () -> UInt64)? = nil) {
         self.init(
             bytesPerSecond: bytesPerSecond,
+            brake: brake,
             now: SystemClock.monotonicTime,
             sleep: { nanoseconds in
                 var time = timespec(
@@ -32,10 +36,12 @@ package final class ReadRate: Sendable {
 
     init(
         bytesPerSecond: UInt64,
+        brake: (@Sendable () -> UInt64)? = nil,
         now: @escaping @Sendable () -> UInt64,
         sleep: @escaping @Sendable (UInt64) -> Void
     ) {
         self.bytesPerSecond = max(1, bytesPerSecond)
+        self.brake = brake
         self.now = now
         self.sleep = sleep
     }
@@ -44,10 +50,15 @@ package final class ReadRate: Sendable {
     package func spend(_ bytes: Int) {
         let duration = UInt64(Double(bytes) / Double(bytesPerSecond) * 1e9)
         let moment = now()
-        let due = booked.withLock { booked in
-            booked = max(booked, moment) + duration
-            return booked
+        let (due, asks) = booked.withLock { booked in
+            booked.until = max(booked.until, moment) + duration
+            let asks = brake != nil && booked.brake <= moment
+            if asks { booked.brake = moment + ReadRate.brakeInterval }
+            return (booked.until, asks)
         }
-        if due > moment, due - moment >= ReadRate.shortestSleep { sleep(due - moment) }
+        let pause = asks ? brake?() ?? 0 : 0
+        if pause > 0 { booked.withLock { $0.brake += pause } }
+        let wait = max(due - moment, pause)
+        if wait >= ReadRate.shortestSleep { sleep(wait) }
     }
 }

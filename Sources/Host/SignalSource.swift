@@ -8,12 +8,15 @@ package enum ProgramSignal: Hashable, Sendable, CaseIterable {
     case interrupt
     /// `SIGHUP`: read the configuration again.
     case hangUp
+    /// `SIGCONT`: it goes on, after somebody may have stopped it. The default action takes place all the same.
+    case goOn
 
     package var number: Int32 {
         switch self {
         case .terminate: SIGTERM
         case .interrupt: SIGINT
         case .hangUp: SIGHUP
+        case .goOn: SIGCONT
         }
     }
 }
@@ -43,11 +46,11 @@ package final class SignalSource: PollSource {
     package var descriptorNumber: CInt { descriptor.lend { $0 } }
     package var interest: PollEvents { .readable }
 
-    /// The next signal that was sent, nil where there is none.
+    /// The next signal that was sent and who sent it, nil where there is none.
     ///
     /// The same signal sent twice before it is read is one.
     /// - Throws: what read(2) reports; never `EAGAIN`.
-    package func next() throws(Errno) -> ProgramSignal? {
+    package func next() throws(Errno) -> (signal: ProgramSignal, sender: SignalSender?)? {
         while true {
             var info = signalfd_siginfo()
             do {
@@ -60,9 +63,24 @@ package final class SignalSource: PollSource {
             }
             let received = info.ssi_signo
             if let signal = ProgramSignal.allCases.first(where: { UInt32($0.number) == received }) {
-                return signal
+                // Above 0 in si_code is what the kernel itself sends.
+                let isSent = info.ssi_code <= 0
+                return (
+                    signal, isSent ? SignalSender(pid: Int64(info.ssi_pid), uid: Int64(info.ssi_uid)) : nil
+                )
             }
         }
+    }
+}
+
+/// Who sent a signal, by the kernel's word (sigaction(2): `si_pid` and `si_uid`).
+package struct SignalSender: Hashable, Sendable {
+    package var pid: Int64
+    package var uid: Int64
+
+    package init(pid: Int64, uid: Int64) {
+        self.pid = pid
+        self.uid = uid
     }
 }
 

@@ -32,6 +32,16 @@ extension SystemClock {
         return loginUID(bytes)
     }
 
+    /// The process that traces this one (`TracerPid` of /proc/self/status); nil where none does.
+    package static func tracer() -> Int64? {
+        guard let bytes = try? readFile("/proc/self/status", limit: 1 << 16) else { return nil }
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        where line.hasPrefix("TracerPid:") {
+            return line.split(separator: "\t").last.flatMap { Int64($0) }.flatMap { $0 > 0 ? $0 : nil }
+        }
+        return nil
+    }
+
     /// 4,294,967,295 stands for nobody.
     static func loginUID(_ bytes: [UInt8]) -> Int64? {
         guard let text = String(validating: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self),

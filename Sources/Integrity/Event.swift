@@ -125,7 +125,10 @@ package struct CheckSummary: Hashable, Sendable {
 
 /// A check ran to its end.
 package struct CheckEvent: Hashable, Sendable {
-    /// `full` or `quick`.
+    /// What the service calls its own look at everything in the background.
+    package static let sweepMode = "sweep"
+
+    /// `full`, `quick` or `sweep`.
     package var mode: String
     package var started: Timestamp
     package var finished: Timestamp

@@ -162,6 +162,7 @@ extension StatusReport {
             let age = durationText(time.nanoseconds(since: check.finished))
             page.pair(label, "\(age) ago, exit status \(check.exit)", indent: 2)
         }
+        if let sweep = service?["sweep"]?.object { page.pair("sweep", sweepText(sweep), indent: 2) }
         guard !isRunning, let run = history.lastRun else { return }
         page.pair(
             "last run",
@@ -170,6 +171,21 @@ extension StatusReport {
                     ?? "without a stop, last sign of life \(run.lastEntry.utc)"),
             indent: 2
         )
+    }
+
+    private func sweepText(_ sweep: JSONObject) -> String {
+        func age(_ key: String) -> Int64? {
+            sweep[key]?.text.flatMap { Timestamp(rfc3339: $0) }.map { time.nanoseconds(since: $0) }
+        }
+        let last = age("last_finished").map { "last \(durationText($0)) ago" } ?? "never yet"
+        if sweep["running"]?.boolean == true {
+            return
+                "under way, \(counted(sweep["examined"]?.integer ?? 0, "file")), \(bytes(sweep, "bytes")); \(last)"
+        }
+        let every = sweep["every_seconds"]?.integer ?? 0
+        guard every > 0 else { return "switched off; \(last)" }
+        let next = age("next").map { ", next in \(durationText(max(0, -$0)))" } ?? ""
+        return "every \(durationText(every * 1_000_000_000)), \(last)\(next)"
     }
 
     private func queues(_ page: inout TextPage) {

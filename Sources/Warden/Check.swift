@@ -260,8 +260,16 @@ package struct Check<Tree: FileTree> {
 
 /// The bits of the interface: 1 added, 2 removed, 4 changed, 8 coverage incomplete.
 package func exitBits(_ report: CheckReport, _ options: CheckOptions) -> Int {
+    var bits = findingBits(report.findings, options)
+    if !report.errors.isEmpty || report.summary.openGaps > 0 || report.summary.unbaselined > 0 { bits |= 8 }
+    if options.isStrict && report.summary.unexamined > 0 { bits |= 8 }
+    return bits
+}
+
+/// Those of them that findings set.
+func findingBits(_ findings: [Finding], _ options: CheckOptions) -> Int {
     var bits = 0
-    for finding in report.findings where finding.severity >= options.failOn {
+    for finding in findings where finding.severity >= options.failOn {
         if finding.change == .touched {
             if options.isStrict { bits |= 4 }
             continue
@@ -279,8 +287,6 @@ package func exitBits(_ report: CheckReport, _ options: CheckOptions) -> Int {
         default: bits |= 4
         }
     }
-    if !report.errors.isEmpty || report.summary.openGaps > 0 || report.summary.unbaselined > 0 { bits |= 8 }
-    if options.isStrict && report.summary.unexamined > 0 { bits |= 8 }
     return bits
 }
 

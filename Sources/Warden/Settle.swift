@@ -95,6 +95,8 @@ package struct Settle: Sendable {
 
     package var pendingCount: Int { known.count + new.count + dirty.count }
 
+    package func isPending(_ path: RawPath) -> Bool { known[path] != nil || new[path] != nil }
+
     /// Takes in one event.
     ///
     /// - Parameters:

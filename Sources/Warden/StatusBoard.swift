@@ -24,6 +24,7 @@ package final class StatusBoard: Sendable {
         var surveyed: (unexamined: Int, notEntered: [RawPath: String])?
         var queues: (@Sendable () -> ServiceQueues)?
         var writers: (@Sendable () -> WriterStatus)?
+        var sweep: (@Sendable () -> SweepStatus)?
     }
 
     private let state: Mutex<State>
@@ -62,6 +63,11 @@ package final class StatusBoard: Sendable {
     /// How much is known of who writes is asked likewise.
     package func attach(writers: @escaping @Sendable () -> WriterStatus) {
         state.withLock { $0.writers = writers }
+    }
+
+    /// And how the sweep gets on.
+    package func attach(sweep: @escaping @Sendable () -> SweepStatus) {
+        state.withLock { $0.sweep = sweep }
     }
 
     package func noteReady(directories: Int, at time: Timestamp) {
@@ -113,6 +119,7 @@ package final class StatusBoard: Sendable {
         object.append("not_entered", .array(places.prefix(StatusBoard.listed).map(StatusBoard.json)))
         object.append("queues", state.queues?().json ?? .null)
         object.append("who", state.writers?().json ?? .null)
+        object.append("sweep", state.sweep?().json ?? .null)
         return .object(object)
     }
 

@@ -24,6 +24,8 @@ package struct SurveyOptions: Sendable {
     package var grownLogs: [RawPath: Standing] = [:]
     /// What came into scope and fell out of it is listed, not only counted.
     package var listsScope = false
+    /// Ends it early; what it returns then says nothing.
+    package var cancellation = WalkCancellation()
 
     package init() {}
 
@@ -141,7 +143,8 @@ package struct Survey<Tree: FileTree>: Sendable {
             filter: RecordFilter(options),
             grownLogs: options.grownLogs,
             willList: willList,
-            progress: progress
+            progress: progress,
+            cancellation: options.cancellation
         )
         let bounds = try bounds(of: options)
         var collected = Collector(next: bounds.lowerBound)
@@ -164,6 +167,7 @@ package struct Survey<Tree: FileTree>: Sendable {
             emit: { collected.take($0) }
         )
         if let failure = shared.failure.withLock({ $0 }) { throw failure }
+        if options.cancellation.isCancelled { return SurveyResult() }
 
         collected.skip(to: bounds.upperBound)
         try examineUnvisited(collected.unvisited, options, shared, &collected)
@@ -289,7 +293,7 @@ final class SurveyShared: Sendable {
     private let budget = EvidenceBudget()
     /// The first damage of the baseline that a worker met; it ends the survey.
     let failure = Mutex<BaselineError?>(nil)
-    let cancellation = WalkCancellation()
+    let cancellation: WalkCancellation
 
     init(
         rules: RuleSet,
@@ -299,8 +303,10 @@ final class SurveyShared: Sendable {
         filter: RecordFilter,
         grownLogs: [RawPath: Standing],
         willList: (@Sendable (RawPath, borrowing OwnedDescriptor) -> Void)?,
-        progress: SurveyProgress?
+        progress: SurveyProgress?,
+        cancellation: WalkCancellation
     ) {
+        self.cancellation = cancellation
         self.rules = rules
         self.baseline = baseline
         self.room = room

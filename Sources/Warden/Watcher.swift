@@ -10,6 +10,7 @@ package struct WatchConfiguration: Sendable {
     package var trusted: [PublicKey]
     package var catchUpIsFull: Bool
     package var evidence: EvidenceLimits
+    package var sweep: SweepSchedule
     /// Why each pack is on or off, for `status`.
     package var packs: [PackState]
 
@@ -18,10 +19,12 @@ package struct WatchConfiguration: Sendable {
         trusted: [PublicKey],
         catchUpIsFull: Bool,
         evidence: EvidenceLimits = EvidenceLimits(),
+        sweep: SweepSchedule = SweepSchedule(),
         packs: [PackState] = []
     ) {
         self.rules = rules
         self.evidence = evidence
+        self.sweep = sweep
         self.packs = packs
         self.trusted = trusted
         self.catchUpIsFull = catchUpIsFull
@@ -38,6 +41,7 @@ package struct WatchSetup: Sendable {
     package var version: String
     package var catchUpIsFull = false
     package var evidence = EvidenceLimits()
+    package var sweep = SweepSchedule()
     package var jobs = 2
     package var clock: @Sendable () -> Timestamp
     /// Boot time in nanoseconds.
@@ -145,6 +149,16 @@ package final class Watcher<Tree: FileTree> {
     var isBlind = false
     /// The gap that was opened for it and could not be closed yet.
     var blindness: Gap?
+    let sweeper = Sweeper()
+    /// When the next sweep is due; nil while one runs, or where there is none.
+    var nextSweep: Int64?
+    /// The open gap of a set clock, and since when everything has to be read again.
+    var steppedGap: (id: Int64, bootTime: Int64)?
+    /// How far the wall clock stood from the boot clock, and when that was noted.
+    var clockBase: (offset: Int64, bootTime: Int64)?
+    var lastTurn = Timestamp(seconds: 0)
+    var knownTracer: Int64?
+    var nextTracerCheck: Int64 = 0
     var stateWatch: Int32?
     var pulse: Pulse
     /// Outcomes that could not be written, because the history does not take them: the paths to be examined again.
@@ -197,18 +211,24 @@ package final class Watcher<Tree: FileTree> {
     /// - Throws: `HistoryError`, `BaselineError` or `Errno` where the service cannot go on.
     package func run(signals: SignalSource) throws -> String {
         try watchState()
+        let clockSteps = try ClockSteps()
+        try noteClock()
         try catchUp()
-        var poller = Poller([bell, signals])
+        try scheduleSweep()
+        var poller = Poller([bell, signals, clockSteps])
         while true {
             let timeout = nextMoment().map { UInt64(max(0, $0 - setup.bootClock())) }
             _ = try poller.wait(timeout: timeout)
-            if let signal = try signals.next() {
-                guard signal == .hangUp else {
+            if let (signal, sender) = try signals.next() {
+                switch signal {
+                case .hangUp: wantsReload = true
+                case .goOn: try noteGoingOn(sender)
+                case .terminate, .interrupt:
                     try stop(signal.name)
                     return signal.name
                 }
-                wantsReload = true
             }
+            if try clockSteps.take() { try noteClock() }
             bell.clear()
             try turn()
         }
@@ -218,7 +238,15 @@ package final class Watcher<Tree: FileTree> {
     func turn() throws {
         takeEvents()
         let now = setup.bootClock()
+        lastTurn = setup.clock()
         if let retryAt, retryAt <= now { try retry(now) }
+        if retryAt == nil {
+            try tolerating(now) {
+                try checkTracer(at: now)
+                try sweep(at: now)
+            } orElse: {
+            }
+        }
         if wantsReload && retryAt == nil {
             try tolerating(now) {
                 try reload()
@@ -260,11 +288,12 @@ package final class Watcher<Tree: FileTree> {
 
     /// The next moment at which something is due without an event.
     private func nextMoment() -> Int64? {
-        [settle.nextDue, pulse.next, retryAt, awaitAt].compactMap { $0 }.min()
+        [settle.nextDue, pulse.next, retryAt, awaitAt, nextSweep].compactMap { $0 }.min()
     }
 
     func stop(_ signal: String) throws {
         manager.stopping()
+        sweeper.cancel()
         reader.stop()
         takeEvents()
         isEnding = true
@@ -406,6 +435,7 @@ extension ProgramSignal {
         case .terminate: "SIGTERM"
         case .interrupt: "SIGINT"
         case .hangUp: "SIGHUP"
+        case .goOn: "SIGCONT"
         }
     }
 }

@@ -387,10 +387,11 @@ extension Watcher {
     /// Closes every open gap that a full re-examination answers.
     ///
     /// What the rules and the baseline disagree about, and a baseline that the history does not know, it
-    /// leaves as they are.
+    /// leaves as they are; a clock that was set is answered by the sweep, which believes no change time.
     private func closeGaps(found: Int, except kept: some Collection<Int64>) throws {
         let open = try setup.history.openGaps().filter { gap in
             !kept.contains(gap.id) && gap.reason != .scope && gap.reason != .history
+                && gap.reason != .clockStep
         }
         guard !open.isEmpty else { return }
         let time = setup.clock()

@@ -142,6 +142,10 @@ extension Watcher {
         setup.trusted = new.trusted
         setup.catchUpIsFull = new.catchUpIsFull
         setup.evidence = new.evidence
+        if setup.sweep != new.sweep {
+            setup.sweep = new.sweep
+            if !sweeper.isRunning { try scheduleSweep() }
+        }
         openRoom()
         matcher = rules.matcher()
         hasNameRules = rules.rules.contains { $0.profile == .directory }

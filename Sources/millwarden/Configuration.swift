@@ -1,6 +1,7 @@
 import Host
 import Integrity
 import Ledger
+import Warden
 import Yams
 
 /// `/etc/millwarden/config.yaml`: every key of the interface, checked, with defaults for what is not said.
@@ -25,6 +26,9 @@ struct Configuration: Equatable {
     var historyRetention: Int64 = 400 * 86_400 * 1_000_000_000
     var evidenceBytes: UInt64 = 256 << 20
     var evidenceAge: Int64 = 90 * 86_400 * 1_000_000_000
+
+    /// How often everything is read again in the background.
+    var sweep: SweepSchedule { SweepSchedule(every: sweepEvery, rate: sweepRate) }
 
     /// How much of altered files is kept, and how long.
     var evidence: EvidenceLimits { EvidenceLimits(bytes: evidenceBytes, age: evidenceAge) }

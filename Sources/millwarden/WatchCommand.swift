@@ -40,6 +40,7 @@ struct WatchCommand: ParsableCommand {
         )
         setup.catchUpIsFull = session.configuration.catchUpIsFull
         setup.evidence = session.configuration.evidence
+        setup.sweep = session.configuration.sweep
         setup.jobs = processorCount()
         let options = global
         setup.configure = { packs in
@@ -50,6 +51,7 @@ struct WatchCommand: ParsableCommand {
                 trusted: try session.trustedKeys(),
                 catchUpIsFull: session.configuration.catchUpIsFull,
                 evidence: session.configuration.evidence,
+                sweep: session.configuration.sweep,
                 packs: rules.states
             )
         }

@@ -159,8 +159,8 @@ struct PollSignalTests {
             pthread_kill(pthread_self(), signal.number)
             let after = try? poller.wait(timeout: 0)
             ready.withLock { $0 = [before ?? true, after ?? false] }
-            let first = try? source.next()
-            let second = try? source.next()
+            let first = try? source.next()?.signal
+            let second = try? source.next()?.signal
             seen.withLock { $0 = [first, second] }
         }
         thread.join()

@@ -20,6 +20,7 @@ final class Millwarden {
     /// Places of rules behind the first: each beats those before it.
     var furtherRules: [RawPath] = []
     private var marks = 0
+    private var isConfigured = false
     /// Where `baseline create` said it wrote.
     private(set) var baselineFile: RawPath = .root
 
@@ -89,10 +90,17 @@ final class Millwarden {
 
     // MARK: Commands
 
+    /// Writes the configuration that every further command is given.
+    func configure(_ yaml: String) throws {
+        try home.write("config.yaml", yaml + "\n")
+        isConfigured = true
+    }
+
     var globalOptions: [String] {
-        ["--rules", text(rules)] + furtherRules.flatMap { ["--rules", text($0)] } + [
-            "--state-dir", text(state),
-        ]
+        (isConfigured ? ["--config", text(path.appending("config.yaml"))] : []) + ["--rules", text(rules)]
+            + furtherRules.flatMap { ["--rules", text($0)] } + [
+                "--state-dir", text(state),
+            ]
     }
 
     /// Runs a command of the program to its end.
